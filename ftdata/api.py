@@ -1,0 +1,66 @@
+"""The library: every verb of the command line as a function."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from ftdata.types import Report, Severity
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Names = str | Sequence[str]
+
+
+def lint(
+    paths: Paths,
+    *,
+    target: Names = (),
+    goal: str | None = None,
+    select: Names = (),
+    extend_select: Names = (),
+    ignore: Names = (),
+    format: str | None = None,
+    eval: Paths = (),
+    tokenizer: str | None = None,
+    config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    fail_on: Severity | Literal["never"] = "error",
+    jobs: int | None = None,
+) -> Report:
+    """Judge data files and return the report that ``ftdata lint`` prints.
+
+    ``config`` is a file, a mapping with the fields of one, or ``None`` for no configuration: a library call does
+    not look around in the working directory. Raises UsageError for unknown names and missing paths, ConfigError
+    for a configuration that cannot be used; an input that cannot be read is in ``report.inputs`` with its error.
+    """
+    from ftdata.config import Config, load_config
+    from ftdata.judge.run import Options, judge
+    from ftdata.judge.select import Choice
+
+    if config is None or isinstance(config, Mapping):
+        settings = Config(dict(config or {}), "config argument")
+    else:
+        settings = load_config(Path(config))
+    data = settings.data
+    choice = Choice(
+        targets=_names(target) or _names(data.get("target") or ()),
+        goal=goal or data.get("goal"),
+        config=data,
+        config_origin=settings.origin,
+        select=_names(select),
+        extend_select=_names(extend_select),
+        ignore=_names(ignore),
+        tokenizer=tokenizer or data.get("tokenizer"),
+    )
+    return judge(_paths(paths), choice, Options(format=format, eval_paths=_paths(eval), jobs=jobs, fail_on=fail_on))
+
+
+def _names(value: Names) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _paths(value: Paths) -> tuple[str, ...]:
+    if isinstance(value, str | os.PathLike):
+        return (os.fspath(value),)
+    return tuple(os.fspath(path) for path in value)

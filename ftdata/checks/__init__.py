@@ -1,0 +1,9 @@
+"""JUDGE: the built-in rules, a family per file. Importing this package declares them all.
+
+A check is code; a pack (``rules/*.yaml``) chooses which checks run. A file here imports ``ftdata.rule`` and the
+types it speaks of, nothing else of ftdata.
+"""
+
+from ftdata.checks import counts, duplicates, file, roles, schema, tokens, tools
+
+__all__ = ["counts", "duplicates", "file", "roles", "schema", "tokens", "tools"]

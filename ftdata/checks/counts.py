@@ -1,0 +1,181 @@
+"""FT6: how many samples there are, for the goal and for the target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ftdata.rule import At, Hit, at, hit, rule
+from ftdata.types import Sample
+
+DATA = ("sft", "preference", "unpaired-preference", "reinforcement", "prompt-only", "text")
+
+
+@rule(
+    "FT601", "too-few-samples", category="correctness", scope="dataset", kinds=DATA, on=False,
+    params={"minimum": 0, "recommended": 0, "enough": None},
+    message="{count} distinct training samples, this goal needs at least {minimum}",
+    help="write {missing} more samples, or choose a smaller goal",
+)  # fmt: skip
+def too_few_samples(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """Fewer distinct training samples than the goal needs.
+
+    ## Why
+    Style needs about 50 samples to show at all, a new task 100, a domain 500; below that the model memorises single
+    answers. Duplicates do not count.
+
+    ## Example
+    30 samples for a persona.
+
+    ## Fix safety
+    No fix: write more samples.
+    """
+    count = distinct(data)
+    if count < p["minimum"]:
+        yield hit(None, count=count, missing=p["minimum"] - count)
+
+
+@rule(
+    "FT602", "few-samples", category="suspicious", scope="dataset", kinds=DATA, on=False,
+    params={"minimum": 0, "recommended": 0, "enough": None},
+    message="{count} distinct training samples; {recommended} are recommended for this goal",
+    help="it will train; more varied samples will make it better",
+)  # fmt: skip
+def few_samples(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """Fewer distinct training samples than the goal recommends, though more than its minimum.
+
+    ## Why
+    Recommended are 200 to 500 for a style, 500 to 1,000 for a new task, 2,000 and more for a domain.
+
+    ## Example
+    120 samples for a persona.
+
+    ## Fix safety
+    No fix: write more samples.
+    """
+    count = distinct(data)
+    if p["minimum"] <= count < p["recommended"]:
+        yield hit(None, count=count)
+
+
+@rule(
+    "FT603", "sample-count", category="quality", scope="dataset", kinds=DATA, on=False,
+    params={"minimum": 0, "recommended": 0, "enough": None},
+    message="{count} distinct training samples; {advice}",
+)  # fmt: skip
+def sample_count(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """The number of distinct training samples, where it is at or above the goal's recommendation.
+
+    ## Why
+    So that the number is known, and one does not collect data beyond its use.
+
+    ## Example
+    720 samples for a persona, where 200 to 500 are recommended.
+
+    ## Fix safety
+    Nothing to fix.
+    """
+    count = distinct(data)
+    if count >= p["recommended"] > 0:
+        enough = p["enough"]
+        band = f"{p['recommended']:,} to {enough:,}" if enough else f"{p['recommended']:,} or more"
+        more = "; from here on variety helps more than number" if enough and count > enough else ""
+        yield hit(None, count=count, advice=f"{band} are recommended for this goal{more}")
+
+
+@rule(
+    "FT604", "too-few-for-target", category="correctness", scope="dataset", kinds=DATA, on=False,
+    params={"minimum": 1, "recommended": 0}, catalogue=["C001"],
+    message="{path} has {count} samples, the target needs at least {minimum}", help="add samples: the job is refused",
+)  # fmt: skip
+def too_few_for_target(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """Fewer samples in a training file than the target takes.
+
+    ## Why
+    OpenAI: "Training file has 7 example(s), but must have at least 10 examples".
+
+    ## Example
+    A trial file of 5 rows.
+
+    ## Fix safety
+    No fix: write more samples.
+    """
+    for number, counted in enumerate(data.files):
+        report = counted.report
+        if report.role == "train" and not report.error and report.samples < p["minimum"]:
+            yield hit(data.first_of_file(number), path=report.path, count=report.samples)
+
+
+@rule(
+    "FT605", "too-many-for-target", category="correctness", scope="dataset", kinds=DATA, on=False,
+    params={"maximum": 1000000}, catalogue=["C003"],
+    message="{path} has {count} samples, the target takes at most {maximum}", help="draw a sample, or split the job",
+)  # fmt: skip
+def too_many_for_target(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """More samples in a file than the target takes.
+
+    ## Why
+    The job is refused after the upload.
+
+    ## Example
+    60,000 rows for OpenAI reinforcement fine-tuning, which takes 50,000.
+
+    ## Fix safety
+    No fix here: which samples to leave out is a choice.
+    """
+    for number, counted in enumerate(data.files):
+        if counted.report.samples > p["maximum"]:
+            yield hit(data.first_of_file(number), path=counted.report.path, count=counted.report.samples)
+
+
+def distinct(data: Any) -> int:
+    """How many different samples the training files hold."""
+    return int(data.train["id"].n_unique())
+
+
+@rule(
+    "FT606", "media-limits", category="suspicious", scope="structure", on=False, catalogue=["C005", "C006"],
+    params={"per_sample": 10},
+    message="{count} images, the target takes {per_sample} in a sample", help="split the sample",
+)  # fmt: skip
+def media_limits(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """More images in one sample than the target takes, or an image in an assistant turn.
+
+    ## Why
+    OpenAI skips such a sample without a word: the job runs, and has not seen it.
+
+    ## Example
+    Twelve screenshots in one conversation, where OpenAI takes ten.
+
+    ## Fix safety
+    No fix: which images matter is unknown.
+    """
+    count = sum(part.type == "image" for m in s.turns() if isinstance(m.content, list) for part in m.content)
+    if count > p["per_sample"]:
+        yield at(pointer="", count=count)
+
+
+@rule(
+    "FT607", "media-placeholders", category="suspicious", scope="content", catalogue=["C007"],
+    when=lambda s: bool(s.media),
+    message="{found} {placeholder} placeholders for {expected} {column}", help="one placeholder per file, in the same order",
+)  # fmt: skip
+def media_placeholders(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A different number of ``<image>``, ``<video>`` or ``<audio>`` placeholders than files.
+
+    ## Why
+    LLaMA-Factory, TRL and MS-Swift stop at the row.
+
+    ## Example
+    ``"<image>What is this?"`` with two paths in ``images``.
+
+    ## Fix safety
+    No fix: which file belongs where is unknown.
+    """
+    for column, placeholder in (("images", "<image>"), ("videos", "<video>"), ("audios", "<audio>")):
+        files = s.media.get(column)
+        if not isinstance(files, list):
+            continue
+        found = sum(message.text.count(placeholder) for message in s.turns())
+        if found != len(files):
+            yield at(pointer=f"/{column}", found=found, expected=len(files), placeholder=placeholder, column=column)

@@ -1,0 +1,126 @@
+"""FT4 and FT7: samples that repeat or contradict each other, inside a file and across train and eval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ftdata.rule import Hit, hit, rule
+
+DATA = ("sft", "preference", "unpaired-preference", "reinforcement", "prompt-only", "text")
+CONVERSATION = ("sft",)
+
+
+def _repeats(frame: Any, key: str) -> Any:
+    """Rows that repeat an earlier one: their index and the first one's."""
+    import polars as pl
+
+    first = pl.col("index").first().over(key)
+    return frame.with_columns(first=first).filter(pl.col("first") != pl.col("index")).select("index", "first")
+
+
+@rule(
+    "FT401", "exact-duplicate", category="suspicious", scope="dataset", kinds=DATA, needs=["id"], catalogue=["D001", "D007"],
+    message="the same sample as {other}", help="keep one of them", fix_safety="safe",
+)  # fmt: skip
+def exact_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """A sample whose content equals an earlier one's, whatever its ids, keys and formatting.
+
+    ## Why
+    It is trained twice per epoch: the model leans to it, and the tokens are paid twice. Cohere counts duplicates as
+    invalid, Axolotl removes them on request, nobody else says a word.
+
+    ## Example
+    The same question and answer at lines 12 and 841, with different ids.
+
+    ## Fix safety
+    Safe: the first one stays.
+    """
+    for index, first in _repeats(data.train, "id").iter_rows():
+        yield hit(index, first)
+
+
+@rule(
+    "FT402", "normalised-duplicate", category="suspicious", scope="dataset", kinds=DATA, needs=["normal_key"], catalogue=["D002"],
+    message="the same sample as {other}, but for case, white space or Unicode form", help="keep one of them", fix_safety="unsafe",
+)  # fmt: skip
+def normalised_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """A sample that equals an earlier one after Unicode (NFKC), case and white space are folded.
+
+    ## Why
+    To the model it is the same sample twice. Korean typed on a Mac (decomposed) and on Windows (composed) looks alike
+    and differs in every byte.
+
+    ## Example
+    "How are you?" and "how  are you?"
+
+    ## Fix safety
+    Unsafe: in code and in JSON, case and white space can matter.
+    """
+    import polars as pl
+
+    frame = data.train.unique("id", keep="first", maintain_order=True).filter(pl.col("normal_key").is_not_null())
+    for index, first in _repeats(frame, "normal_key").iter_rows():
+        yield hit(index, first)
+
+
+@rule(
+    "FT403", "conflicting-answers", category="suspicious", scope="dataset", kinds=CONVERSATION,
+    needs=["prompt_key", "answer_key"], catalogue=["D006"],
+    message="the same prompt as {other}, with a different answer", help="decide which answer is right; the model learns to guess between them",
+)  # fmt: skip
+def conflicting_answers(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """The same conversation up to the last answer, and then another answer.
+
+    ## Why
+    The model learns both, and answers with either. Varied answers to an open question ("tell me a joke") are fine:
+    then ignore the rule for the set.
+
+    ## Example
+    "환불 기간이 며칠인가요?" answered with "7일입니다." at line 3 and "14일입니다." at line 90.
+
+    ## Fix safety
+    No fix: which answer is right is for a person.
+    """
+    import polars as pl
+
+    frame = data.train.filter(pl.col("kind").cast(pl.String) == "sft").filter(
+        pl.col("prompt_key").is_not_null() & pl.col("answer_key").is_not_null()
+    )
+    frame = frame.unique(["prompt_key", "answer_key"], keep="first", maintain_order=True)
+    for index, first in _repeats(frame, "prompt_key").iter_rows():
+        yield hit(index, first)
+
+
+@rule(
+    "FT701", "leaked-sample", category="correctness", scope="dataset", kinds=DATA, needs=["normal_key", "prompt_key"],
+    catalogue=["D004"],
+    message="{kind} as {other}, which is for evaluation", help="remove it from one of the two files", fix_safety="unsafe",
+)  # fmt: skip
+def leaked_sample(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """A training sample that also stands in an evaluation file.
+
+    ## Why
+    The evaluation then measures memory. Nothing warns about it: the validation loss only looks too good. OpenAI's
+    reference says the same data should not be present in both files.
+
+    ## Example
+    A file split by hand after the duplicates were added.
+
+    ## Fix safety
+    Unsafe: the sample is removed from the evaluation file.
+    """
+    import polars as pl
+
+    train, held = data.train, data.eval
+    if not held.height:
+        return
+    for key, kind in (("normal_key", "the same sample"), ("prompt_key", "the same prompt")):
+        left = train.filter(pl.col(key).is_not_null()).select("index", pl.col(key).alias("key"), pl.col("normal_key").alias("own"))
+        right = held.filter(pl.col(key).is_not_null()).unique(key, keep="first", maintain_order=True)
+        right = right.select(pl.col("index").alias("other"), pl.col(key).alias("key"))
+        pairs = left.join(right, on="key", how="inner", maintain_order="left")
+        if key == "prompt_key":
+            pairs = pairs.join(held.select(pl.col("normal_key").alias("own")).unique(), on="own", how="anti")
+        for index, other in pairs.select("index", "other").iter_rows():
+            yield hit(index, other, kind=kind)

@@ -1,0 +1,176 @@
+"""``ftdata lint``: judge data files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ftdata.config import Config
+    from ftdata.types import Report
+
+FORMATS = ("full", "concise", "json", "json-lines")
+
+
+@click.command("lint", epilog="Exit codes: 0 clean, 1 findings, 2 an input, a flag or a configuration that cannot be used.")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("-t", "--target", "targets", multiple=True, metavar="NAME", help="Judge what this provider or trainer accepts; repeatable. `openai:MODEL` names a model.")
+@click.option("-g", "--goal", metavar="NAME", help="What the data shall teach: style, task, domain ... sets sample counts.")
+@click.option("--from", "format_", metavar="FORMAT", help="Read the rows as this format instead of detecting it.")
+@click.option("--eval", "evals", multiple=True, metavar="PATH", help="An evaluation file: training samples must not be in it. Files named eval, test, valid ... are taken as such.")
+@click.option("--tokenizer", metavar="PATH", help="Count tokens with this tokenizer.json, model folder or encoding.")
+@click.option("--select", multiple=True, metavar="RULE", help="Run only these rules: names, codes, code prefixes or categories, comma-separated.")
+@click.option("--extend-select", multiple=True, metavar="RULE", help="Run these rules too.")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Do not run these rules.")
+@click.option("--config", "config_path", metavar="FILE", help="Use this configuration instead of the closest ftdata.toml.")
+@click.option("--isolated", is_flag=True, help="Ignore configuration files.")
+@click.option("--output-format", type=click.Choice(FORMATS), envvar="FTDATA_OUTPUT_FORMAT", help="full (default), concise, json or json-lines.")
+@click.option("-o", "--output-file", metavar="FILE", help="Write the report to a file.")
+@click.option("--findings", "findings_path", metavar="FILE", help="Also write every finding to a Parquet file.")
+@click.option("--statistics", is_flag=True, help="Print counts per rule only.")
+@click.option("--max-examples", type=click.IntRange(min=0), default=3, show_default=True, help="Examples per rule in the full report.")
+@click.option("--fail-on", type=click.Choice(["error", "warning", "info", "never"]), help="Exit 1 from this severity on (default: error).")
+@click.option("--fail-on-skip", is_flag=True, help="Exit 1 if a rule was skipped.")
+@click.option("--exit-zero", is_flag=True, help="Exit 0 in spite of findings.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Worker processes (default: one a core, for large inputs).")
+@click.option("--show-rules", is_flag=True, help="Print the rules that would run, and where each value comes from.")
+def command(**options: Any) -> int:
+    """Judge data files: what a provider rejects, what trains a model wrongly.
+
+    PATHS are files, folders, globs, or - for standard input: JSONL, JSON, CSV, TSV or Parquet, also .gz and .zst.
+    """
+    from ftdata.errors import UsageError
+    from ftdata.judge.run import Options, judge
+    from ftdata.judge.select import Choice
+
+    config = _config(options["config_path"], options["isolated"])
+    data = config.data
+    targets = options["targets"] or _tuple(data.get("target"))
+    choice = Choice(
+        targets=tuple(dict.fromkeys(_split(targets))),
+        goal=options["goal"] or data.get("goal"),
+        config=data,
+        config_origin=config.origin,
+        select=_split(options["select"]),
+        extend_select=_split(options["extend_select"]),
+        ignore=_split(options["ignore"]),
+        tokenizer=options["tokenizer"] or data.get("tokenizer"),
+    )
+    if options["show_rules"]:
+        _write(_rule_table(choice), options["output_file"])
+        return 0
+    output = options["output_format"] or data.get("output-format") or "full"
+    if output not in FORMATS:
+        raise UsageError(f"unknown output format '{output}'", f"Known: {', '.join(FORMATS)}.")
+    for written in (options["output_file"], options["findings_path"]):
+        if written and any(os.path.realpath(written) == os.path.realpath(path) for path in options["paths"]):
+            raise UsageError(f"{written} is an input; a report is not written over it", "Choose another name.")
+    evals = options["evals"] or tuple(str(config.folder / path) for path in data.get("eval") or ())
+    from ftdata.cli.progress import Progress
+
+    with Progress("linting") as progress:
+        report = judge(
+            options["paths"],
+            choice,
+            Options(
+                format=options["format_"],
+                eval_paths=tuple(evals),
+                jobs=options["jobs"],
+                fail_on=options["fail_on"] or data.get("fail-on") or "error",
+                fail_on_skip=options["fail_on_skip"],
+                progress=progress.update,
+            ),
+        )
+    if options["findings_path"]:
+        _write_findings(report, options["findings_path"])
+    _write(_render(report, output, options), options["output_file"], colour=output == "full")
+    code = report.exit_code
+    return 0 if options["exit_zero"] and code == 1 else code
+
+
+def _config(path: str | None, isolated: bool) -> Config:
+    from ftdata.config import Config, find_config, load_config
+
+    if path:
+        return load_config(Path(path))
+    found = None if isolated else find_config(Path.cwd())
+    return load_config(found) if found else Config()
+
+
+def _tuple(value: str | list[str] | None) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value or ())
+
+
+def _split(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def _render(report: Report, output: str, options: dict[str, Any]) -> Iterable[str]:
+    from ftdata.report import concise, full
+    from ftdata.report import json as json_report
+
+    if output == "json":
+        return json_report.render(report)
+    if output == "json-lines":
+        return json_report.render_lines(report)
+    if options["statistics"]:
+        return [*full.statistics(report), *full.summary(report)]
+    if output == "concise":
+        return concise.render(report)
+    style = full.plain if options["output_file"] or not _colours() else click.style
+    return full.render(report, options["max_examples"], style)
+
+
+def _colours() -> bool:
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+def _write(lines: Iterable[str], path: str | None, colour: bool = False) -> None:
+    if path:
+        from ftdata.write import write_atomically
+
+        write_atomically(path, ((line + "\n").encode("utf-8", "replace") for line in lines))
+        return
+    sink = sys.stdout
+    if hasattr(sink, "reconfigure"):
+        sink.reconfigure(errors="backslashreplace")
+    for line in lines:
+        sink.write(line + "\n")
+    sink.flush()
+
+
+def _write_findings(report: Report, path: str) -> None:
+    import io
+
+    from ftdata.write import write_atomically
+
+    frame = report.findings.frame  # type: ignore[attr-defined]
+    columns = ["code", "name", "severity", "path", "row", "line", "column", "pointer", "sample", "message", "excerpt", "tokens"]
+    buffer = io.BytesIO()
+    frame.select(columns).write_parquet(buffer)
+    write_atomically(path, [buffer.getvalue()])
+
+
+def _rule_table(choice: Any) -> Iterable[str]:
+    from ftdata.judge.select import resolve
+    from ftdata.report.escape import escape
+
+    for selected in resolve(choice).rules:
+        rule = selected.rule
+        targets = f" [{', '.join(selected.targets)}]" if selected.targets else ""
+        yield f"{rule.code} {rule.name}{targets}: {selected.severity} ({selected.origin.get('severity', '')})"
+        for name, value in selected.params.items():
+            if name != "target":
+                shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+                yield f"    {name} = {escape(str(shown))} ({selected.origin.get(name, 'default')})"
+        for name, value in selected.budgets.items():
+            yield f"    {name} {value} ({selected.origin.get(name, '')})"
+        for target, words in selected.because.items():
+            yield f"    {target}: {escape(words)}"

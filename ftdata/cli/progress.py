@@ -1,0 +1,42 @@
+"""A progress bar on standard error: only on a terminal, only after a second."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+PATIENCE = 1.0
+REFRESH = 0.1
+
+
+class Progress:
+    """Draw how much of the bytes is done. Nothing is drawn in a pipe, a file or a short run."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.started = self.drawn = time.monotonic()
+        self.visible = False
+        self.enabled = sys.stderr.isatty()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def update(self, done: int, total: int) -> None:
+        """Take note of the bytes done."""
+        now = time.monotonic()
+        if not self.enabled or now - self.started < PATIENCE or now - self.drawn < REFRESH:
+            return
+        self.drawn, self.visible = now, True
+        share = done / total if total else 1.0
+        left = (now - self.started) * (1 - share) / share if share else 0.0
+        bar = "#" * int(30 * share)
+        sys.stderr.write(f"\r{self.word} [{bar:<30}] {100 * share:3.0f} %  {done / 1e6:,.0f} MB, {left:,.0f} s left \x1b[K")
+        sys.stderr.flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.visible:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

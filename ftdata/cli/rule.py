@@ -1,0 +1,77 @@
+"""``ftdata rule``: explain one rule, or list all."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+
+@click.command("rule")
+@click.argument("name", required=False)
+@click.option("--all", "every", is_flag=True, help="List every rule.")
+@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+def command(name: str | None, every: bool, output: str) -> None:
+    """Explain a rule: why it exists, an example, what a fix would do.
+
+    NAME is a rule's name or code, such as missing-assistant-turn or FT101.
+    """
+    import ftdata.checks  # noqa: F401  (fills RULES)
+    from ftdata.errors import UsageError, suggest
+    from ftdata.rule import RULES, find_rule
+
+    if every or name is None:
+        rules = sorted(RULES.values(), key=lambda r: r.code)
+        if output == "json":
+            click.echo(json.dumps([describe(rule) for rule in rules], ensure_ascii=False, indent=1))
+            return
+        widest = max(len(rule.name) for rule in rules)
+        for rule in rules:
+            state = rule.severity if rule.on else "off"
+            click.echo(f"{rule.code}  {rule.name:<{widest}}  {state:<7}  {rule.summary}")
+        return
+    found = find_rule(name)
+    if found is None:
+        known = [*RULES, *(rule.code for rule in RULES.values())]
+        raise UsageError(f"unknown rule '{name}'.{suggest(name, known)}", "`ftdata rule --all` lists every rule.")
+    if output == "json":
+        click.echo(json.dumps(describe(found), ensure_ascii=False, indent=1))
+        return
+    facts = [f"{found.severity} by default" if found.on else "off until a target or --select asks for it"]
+    facts.append(f"category {found.category}")
+    if found.fix_safety:
+        facts.append(f"fix: {found.fix_safety}")
+    if not found.suppressible:
+        facts.append("cannot be suppressed")
+    click.echo(f"{click.style(found.name, bold=True)} {found.code}\n{' · '.join(facts)}\n")
+    click.echo(found.doc)
+    params = {key: value for key, value in found.params.items() if key != "target"}
+    if params:
+        click.echo("\n## Parameters")
+        for key, value in params.items():
+            click.echo(f"{key} = {json.dumps(value, ensure_ascii=False, default=list)}")
+    if found.help:
+        click.echo(f"\n## What to do\n{found.help}")
+
+
+def describe(rule: Any) -> dict[str, Any]:
+    """Return a rule as a JSON object."""
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "summary": rule.summary,
+        "category": rule.category,
+        "severity": rule.severity,
+        "on_by_default": rule.on,
+        "scope": rule.scope,
+        "kinds": list(rule.kinds),
+        "message": rule.message,
+        "help": rule.help,
+        "params": {k: list(v) if isinstance(v, tuple | set | frozenset) else v for k, v in rule.params.items() if k != "target"},
+        "fix_safety": rule.fix_safety,
+        "suppressible": rule.suppressible,
+        "catalogue": list(rule.catalogue),
+        "since": rule.since,
+        "doc": rule.doc,
+    }

@@ -1,0 +1,1 @@
+"""JUDGE: the engine that runs the selected rules over the input and makes verdicts."""

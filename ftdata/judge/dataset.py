@@ -1,0 +1,134 @@
+"""The whole input as one table, for the rules that look at all samples together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ftdata.types import InputReport
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(slots=True)
+class FileCounts:
+    """What was counted of one file while it was read."""
+
+    report: InputReport
+    faults: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
+    problem: str | None = None
+
+
+class Dataset:
+    """All samples of all inputs: ``table`` has one row each, in the order of the files and rows.
+
+    Columns: file (index into ``files``), row (1-based in its file), line, offset, id, format, kind, role (train or
+    eval), and the measures that the selected dataset rules need.
+    """
+
+    def __init__(self, table: pl.DataFrame, files: Sequence[FileCounts]) -> None:
+        self.table = table
+        self.files = files
+
+    @property
+    def count(self) -> int:
+        """How many samples there are."""
+        return self.table.height
+
+    @cached_property
+    def train(self) -> pl.DataFrame:
+        """The samples of the training files, with their ``index`` in the table."""
+        import polars as pl
+
+        return self.table.with_row_index("index").filter((pl.col("role") == "train") & (pl.col("kind") != "none"))
+
+    @cached_property
+    def eval(self) -> pl.DataFrame:
+        """The samples of the evaluation files, with their ``index`` in the table."""
+        import polars as pl
+
+        return self.table.with_row_index("index").filter((pl.col("role") == "eval") & (pl.col("kind") != "none"))
+
+    def first_of_file(self, number: int) -> int | None:
+        """Return the index of a file's first sample."""
+        import polars as pl
+
+        found = self.table.with_row_index("index").filter(pl.col("file") == number).head(1)
+        return int(found["index"][0]) if found.height else None
+
+    def first_of_format(self, number: int, name: str) -> int | None:
+        """Return the index of a file's first sample of one format."""
+        import polars as pl
+
+        rows = self.table.with_row_index("index").filter(
+            (pl.col("file") == number) & (pl.col("format").cast(pl.String) == name)
+        )
+        return int(rows["index"][0]) if rows.height else None
+
+    def mixed_families(self) -> Iterator[tuple[dict[str, int], dict[str, int]] | None]:
+        """For each file ``None`` if it holds one format family, else counts by family and, for every family but
+        the commonest, the index of its first sample."""
+        from ftdata.formats import FORMATS
+
+        for number, counted in enumerate(self.files):
+            families: dict[str, int] = {}
+            names: dict[str, list[str]] = {}
+            for name, count in counted.report.formats.items():
+                if name in FORMATS and FORMATS[name].kind != "none":
+                    family = FORMATS[name].family
+                    families[family] = families.get(family, 0) + count
+                    names.setdefault(family, []).append(name)
+            if len(families) < 2:
+                yield None
+                continue
+            ordered = dict(sorted(families.items(), key=lambda item: (-item[1], item[0])))
+            firsts: dict[str, int] = {}
+            for family in list(ordered)[1:]:
+                indexes = [self.first_of_format(number, name) for name in names[family]]
+                firsts[family] = min(index for index in indexes if index is not None)
+            yield ordered, firsts
+
+    def type_drift(self) -> Iterator[tuple[int, str, str, str]]:
+        """Samples in which a field has another JSON type than in most samples of the same file.
+
+        Yields (index, field, type found, usual type), by file and row.
+        """
+        import polars as pl
+
+        rows = self.table.with_row_index("index").select("index", "file", pl.col("types"))
+        counted = rows.group_by("file", "types").agg(pl.len().alias("n")).sort("file", "types")
+        usual: dict[tuple[int, str], dict[str, int]] = {}
+        for file, types, n in counted.iter_rows():
+            for field_, kind in _pairs(types):
+                kinds = usual.setdefault((file, field_), {})
+                kinds[kind] = kinds.get(kind, 0) + n
+        common = {key: max(sorted(kinds), key=lambda k: kinds[k]) for key, kinds in usual.items()}
+        drifting = {
+            (file, types): [(f, k, common[file, f]) for f, k in _pairs(types) if k != common[file, f]]
+            for file, types, _ in counted.iter_rows()
+        }
+        wanted = [key for key, fields in drifting.items() if fields]
+        if not wanted:
+            return
+        keys = pl.DataFrame(wanted, schema={"file": pl.UInt16, "types": pl.String}, orient="row")
+        for index, file, types in rows.join(keys, on=["file", "types"], how="semi", maintain_order="left").iter_rows():
+            for field_, kind, most in drifting[file, types]:
+                yield index, field_, kind, most
+
+    def place(self, index: int) -> str:
+        """Name a row for people: "train.jsonl:812"."""
+        row = self.table.row(index, named=True)
+        path = self.files[row["file"]].report.path
+        return f"{path}:{row['line']}" if row["line"] is not None else f"{path} row {row['row']}"
+
+    def row(self, index: int) -> dict[str, Any]:
+        """Return one row of the table by name of column."""
+        return self.table.row(index, named=True)
+
+
+def _pairs(types: str | None) -> list[tuple[str, str]]:
+    return [(field_, kind) for field_, _, kind in (pair.partition("=") for pair in (types or "").split("|") if pair)]

@@ -1,0 +1,364 @@
+"""Judge one piece of one file: decode, parse, measure, and run every rule that looks at single samples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ftdata.formats import detect_row, outline, parse, sample_id, shape
+from ftdata.judge.plan import Plan, Step
+from ftdata.judge.position import find_pointer, line_and_column
+from ftdata.measure.batch import Batch, ShapeFacts, shape_facts
+from ftdata.measure.registry import MEASURES
+from ftdata.measure.tokens import Tokenizer, load_tokenizer
+from ftdata.rule import RULES, At, Columns, Pattern, Rule
+from ftdata.types import Chunk, Fault, Message, Sample
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from ftdata.read import Piece
+
+MAX_SHAPES = 50_000
+EXCERPT = 120
+FINDING_COLUMNS = ("step", "row", "line", "column", "pointer", "message", "where", "excerpt", "start", "end")
+
+
+@dataclass(slots=True)
+class Findings:
+    """Findings of one piece, column by column; ``row`` is the sample's index in the piece, -1 for none."""
+
+    step: list[int] = field(default_factory=list)
+    row: list[int] = field(default_factory=list)
+    line: list[int | None] = field(default_factory=list)
+    column: list[int | None] = field(default_factory=list)
+    pointer: list[str | None] = field(default_factory=list)
+    message: list[str] = field(default_factory=list)
+    where: list[str | None] = field(default_factory=list)
+    excerpt: list[str | None] = field(default_factory=list)
+    start: list[int | None] = field(default_factory=list)
+    end: list[int | None] = field(default_factory=list)
+
+    def add(self, *values: Any) -> None:
+        """Append one finding; the values in the order of FINDING_COLUMNS."""
+        for name, value in zip(FINDING_COLUMNS, values, strict=True):
+            getattr(self, name).append(value)
+
+
+@dataclass(slots=True)
+class PieceResult:
+    """What a worker sends back: the table's rows, the findings, and counts. No texts beyond excerpts."""
+
+    table: pl.DataFrame
+    findings: Findings
+    formats: Counter[str]
+    kinds: Counter[str]
+    faults: Counter[str]
+    size: int
+    lost: int
+    rows: int
+    problem: str | None = None
+
+
+@dataclass(slots=True)
+class _Shape:
+    """A distinct shape: its shared facts, the structural places at fault, and the content steps to run."""
+
+    facts: ShapeFacts
+    places: list[tuple[int, int, At]]
+    content: list[int]
+    kind: str
+
+
+class Judge:
+    """One process's judge. Keeps the shapes it has seen, so that structural rules run once for each."""
+
+    def __init__(self, plan: Plan) -> None:
+        import ftdata.checks  # noqa: F401  (fills RULES)
+
+        self.plan = plan
+        self.shapes: dict[Hashable, _Shape] = {}
+        self.seen = 0
+        self.rules: list[Rule | None] = [step.find() for step in plan.steps]
+        self.by_scope: dict[str, list[int]] = {"file": [], "structure": [], "content": [], "measure": [], "dataset": []}
+        for number, found in enumerate(self.rules):
+            self.by_scope[found.scope if found else "measure"].append(number)
+        self.faults: dict[str, list[int]] = {}
+        for number in self.by_scope["file"]:
+            self.faults.setdefault(plan.steps[number].rule, []).append(number)
+        self.tokenizers: dict[str, tuple[Tokenizer, Any]] = {}
+        for key, (name, overhead) in plan.tokenizers.items():
+            tokenizer = load_tokenizer(name)
+            prepare = getattr(tokenizer, "prepare", None)
+            if prepare is not None:
+                prepare(plan.text_bytes)
+            self.tokenizers[key] = (tokenizer, overhead)
+        self._prepare_expressions()
+
+    def _prepare_expressions(self) -> None:
+        """Build each measure rule's expression once, and learn what columns and patterns they need."""
+        import polars as pl
+
+        names: list[str] = list(self.plan.columns)
+        self.patterns: list[Pattern] = []
+        self.patterns_of: dict[int, list[Pattern]] = {}
+        self.expressions: dict[str | None, list[tuple[int, pl.Expr]]] = {}
+        for number in self.by_scope["measure"]:
+            step, found = self.plan.steps[number], self.rules[number]
+            columns = Columns()
+            if found is None:
+                expression = pl.sql_expr(step.where or "false")
+                columns.touched = expression.meta.root_names()
+            else:
+                expression = found.check(columns, step.params)
+            names += columns.touched
+            self.patterns += [p for p in columns.patterns if p not in self.patterns]
+            self.patterns_of[number] = columns.patterns
+            self.expressions.setdefault(step.tokens, []).append((number, expression))
+        self.names = list(dict.fromkeys(n for n in names if n in MEASURES))
+        self.shape_names = [n for n in self.names if MEASURES[n].level == "shape"]
+
+    def judge(self, piece: Piece) -> PieceResult:
+        """Judge every row of a piece."""
+        from ftdata.read import decode
+
+        chunk = decode(piece)
+        findings = Findings()
+        faults: Counter[str] = Counter(fault.rule for fault in chunk.faults)
+        for fault in chunk.faults:
+            self._report_fault(fault, findings)
+        samples, facts, shapes, formats = self._parse(chunk)
+        for row, (sample, known) in enumerate(zip(samples, shapes, strict=True)):
+            if known.places:
+                for number, turn, place in known.places:
+                    self._report(number, row, sample, _at_turn(sample, turn, place), chunk, findings)
+            for number in known.content:
+                found = self.rules[number]
+                assert found is not None
+                for place in found.check(sample, self.plan.steps[number].params):
+                    self._report(number, row, sample, place, chunk, findings)
+        batch = Batch(samples, facts)
+        frame = batch.frame(self.names, self.patterns, self.tokenizers)
+        self._run_expressions(frame, samples, shapes, chunk, findings)
+        return PieceResult(
+            table=self._table(frame, samples, chunk),
+            findings=findings,
+            formats=formats,
+            kinds=Counter(known.kind for known in shapes),
+            faults=faults,
+            size=chunk.size,
+            lost=sum(fault.lost for fault in chunk.faults),
+            rows=len(samples),
+            problem=next((s.problem for s in samples if s.kind == "none"), None),
+        )
+
+    def _parse(self, chunk: Chunk) -> tuple[list[Sample], list[ShapeFacts], list[_Shape], Counter[str]]:
+        forced, mapping = self.plan.format, self.plan.mapping
+        samples: list[Sample] = []
+        facts: list[ShapeFacts] = []
+        shapes: list[_Shape] = []
+        formats: Counter[str] = Counter()
+        known = self.shapes
+        for value in chunk.values:
+            sample = parse(value, forced or detect_row(value), mapping)
+            key = shape(sample)
+            found = known.get(key)
+            if found is None:
+                found = self._judge_shape(key, sample)
+            samples.append(sample)
+            facts.append(found.facts)
+            shapes.append(found)
+            formats[sample.format] += 1
+        return samples, facts, shapes, formats
+
+    def _judge_shape(self, key: Hashable, sample: Sample) -> _Shape:
+        if len(self.shapes) >= MAX_SHAPES:
+            self.shapes.clear()
+        drawn = outline(sample)
+        self.seen += 1
+        places: list[tuple[int, int, At]] = []
+        content: list[int] = []
+        turns = drawn.turns()
+        for number in self.by_scope["structure"]:
+            found = self.rules[number]
+            assert found is not None
+            if sample.kind in found.kinds:
+                for place in found.check(drawn, self.plan.steps[number].params):
+                    turn = next((i for i, message in enumerate(turns) if message is place.message), -1)
+                    places.append((number, turn, place))
+        for number in self.by_scope["content"]:
+            found = self.rules[number]
+            assert found is not None
+            if sample.kind in found.kinds and (found.when is None or found.when(drawn)):
+                content.append(number)
+        facts = shape_facts(self.seen, drawn, self.shape_names)
+        self.shapes[key] = result = _Shape(facts, places, content, sample.kind)
+        return result
+
+    def _run_expressions(
+        self, frame: pl.DataFrame, samples: list[Sample], shapes: list[_Shape], chunk: Chunk, findings: Findings
+    ) -> None:
+        import polars as pl
+
+        for tokens, expressions in self.expressions.items():
+            renamed = frame
+            if tokens:
+                suffix = f"@{tokens}"
+                renamed = frame.rename({c: c.removesuffix(suffix) for c in frame.columns if c.endswith(suffix)})
+            flags = renamed.select(expression.alias(str(number)) for number, expression in expressions)
+            for number, _ in expressions:
+                hits = flags[str(number)].fill_null(False)
+                if hits.dtype != pl.Boolean or not hits.any():
+                    continue
+                found = self.rules[number]
+                for row in hits.arg_true().to_list():
+                    sample = samples[row]
+                    if found is not None and sample.kind not in found.kinds:
+                        continue
+                    values = renamed.row(row, named=True) if "{" in (self.plan.steps[number].message) else {}
+                    self._report_measure(number, row, sample, values, chunk, findings)
+
+    def _report_measure(
+        self, number: int, row: int, sample: Sample, values: dict[str, Any], chunk: Chunk, findings: Findings
+    ) -> None:
+        found, step = self.rules[number], self.plan.steps[number]
+        places: Iterable[At] = ()
+        if found is not None and found.locate is not None:
+            places = list(found.locate(sample, step.params))
+        elif self.patterns_of.get(number):
+            places = list(_locate_patterns(sample, self.patterns_of[number]))
+        for place in places or [At(pointer="")]:
+            place.values = {k: v for k, v in values.items() if not k.startswith("~")} | place.values
+            self._report(number, row, sample, place, chunk, findings)
+
+    def _report(self, number: int, row: int, sample: Sample, place: At, chunk: Chunk, findings: Findings) -> None:
+        step = self.plan.steps[number]
+        message = place.message
+        if place.pointer is not None:
+            pointer = place.pointer
+        elif message is None:
+            pointer = ""
+        elif place.key == "content":
+            pointer = message.content_pointer
+        else:
+            pointer = f"{message.pointer}/{place.key}" if place.key else message.pointer
+        line, column = chunk.lines[row], None
+        raw = chunk.raws[row]
+        if raw is not None and line is not None:
+            offset = find_pointer(raw, pointer)
+            if offset is None and message is not None:
+                offset = find_pointer(raw, message.pointer)
+            line, column = line_and_column(raw, offset or 0, line)
+        excerpt, mark = _excerpt(sample, place, pointer)
+        findings.add(
+            number, row, line, column, pointer or None, fill(step.message, place.values, step.params),
+            describe(message, sample) if message is not None else None,
+            excerpt, mark[0] if mark else None, mark[1] if mark else None,
+        )  # fmt: skip
+
+    def _report_fault(self, fault: Fault, findings: Findings) -> None:
+        for number in self.faults.get(fault.rule, ()):
+            step = self.plan.steps[number]
+            caret = fault.values.get("caret")
+            mark = (caret, caret + 1) if isinstance(caret, int) else (None, None)
+            findings.add(
+                number, -1, fault.line, fault.column, None, fill(step.message, fault.values, step.params), None,
+                fault.excerpt, mark[0], mark[1],
+            )  # fmt: skip
+
+    def _table(self, frame: pl.DataFrame, samples: list[Sample], chunk: Chunk) -> pl.DataFrame:
+        import polars as pl
+
+        keep = [
+            name for name in frame.columns
+            if name in self.plan.columns or ("@" in name and name.split("@")[0] in ("n_tokens", "n_trained_tokens"))
+        ]  # fmt: skip
+        return frame.select(
+            *keep,
+            pl.Series("id", [sample_id(sample) for sample in samples], dtype=pl.String),
+            pl.Series("line", chunk.lines, dtype=pl.UInt32),
+            pl.Series("offset", chunk.offsets, dtype=pl.UInt64),
+            pl.Series("format", [sample.format for sample in samples], dtype=pl.Categorical),
+            pl.Series("kind", [sample.kind for sample in samples], dtype=pl.Categorical),
+        )
+
+
+class _Values(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+def fill(template: str, values: dict[str, Any], params: Any) -> str:
+    """Fill a rule's message; long values are clipped, a value that is missing stays visible."""
+    if "{" not in template:
+        return template
+    merged = _Values({k: _clip(v) for k, v in params.items()})
+    merged.update({k: _clip(v) for k, v in values.items()})
+    return template.format_map(merged)
+
+
+def _clip(value: Any) -> Any:
+    if isinstance(value, list | tuple | set | frozenset):
+        value = ", ".join(str(item) for item in value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, str) and len(value) > EXCERPT:
+        return value[: EXCERPT - 1] + "…"
+    return value
+
+
+def _at_turn(sample: Sample, turn: int, place: At) -> At:
+    return At(sample.turns()[turn] if turn >= 0 else None, place.key, place.span, place.pointer, place.values)
+
+
+def describe(message: Message, sample: Sample) -> str:
+    """Name a turn for people: "messages[2] assistant"."""
+    for side in ("messages", "chosen", "rejected"):
+        for index, other in enumerate(getattr(sample, side)):
+            if other is message:
+                return f"{side}[{index}] {message.role or 'no role'}"
+    return message.pointer
+
+
+def _excerpt(sample: Sample, place: At, pointer: str) -> tuple[str | None, tuple[int, int] | None]:
+    message = place.message
+    if message is None:
+        return None, None
+    text = message.text
+    if place.key != "content" and place.span is None:
+        return (clip(text) if text else None), None
+    if place.span is None:
+        return (clip(text) if text else None), None
+    start, end = place.span
+    left = max(0, start - EXCERPT // 3)
+    right = min(len(text), max(end, start + 1) + EXCERPT // 2)
+    head = "…" if left else ""
+    tail = "…" if right < len(text) else ""
+    window = text[left:right]
+    mark_start = start - left + len(head)
+    return head + window + tail, (mark_start, min(mark_start + max(end - start, 1), len(head) + len(window)))
+
+
+def clip(text: str, width: int = EXCERPT) -> str:
+    """The beginning of a text, with an ellipsis if there is more."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _locate_patterns(sample: Sample, patterns: list[Pattern]) -> Iterable[At]:
+    """The first match of each pattern in each turn that it applies to."""
+    from ftdata.measure.batch import is_trained
+    from ftdata.rule import compiled
+
+    for pattern in patterns:
+        expression = compiled(pattern.regex)
+        for message in sample.turns():
+            role = message.role or "other"
+            if pattern.roles and role not in pattern.roles:
+                continue
+            if pattern.trained and not is_trained(message):
+                continue
+            match = expression.search(message.text)
+            if match:
+                yield At(message, span=match.span(), values={"match": match.group()})

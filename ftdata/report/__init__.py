@@ -1,0 +1,1 @@
+"""Reporters: one file per output format, each a function from a report to text."""

@@ -1,0 +1,142 @@
+"""The report for people: grouped by rule, a few examples each, the fault marked, and what to do about it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+from ftdata.report.escape import escape, escape_marked, width
+from ftdata.types import SEVERITIES, Finding, Report, Severity, Verdict
+
+Style = Callable[..., str]
+COLOURS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
+
+
+def plain(text: str, **_: object) -> str:
+    """A style that changes nothing, for output that is no terminal."""
+    return text
+
+
+def render(report: Report, examples: int = 3, style: Style = plain) -> Iterator[str]:
+    """Yield the lines of the report; ``examples`` findings are shown of each rule."""
+    for item in report.inputs:
+        if item.error:
+            yield f"{style('cannot be judged', fg='red', bold=True)} {escape(item.path)}: {escape(item.error)}"
+            if item.help:
+                yield f"  {style('help:', fg='cyan')} {escape(item.help)}"
+            yield ""
+    for verdict in sorted(report.verdicts, key=_worst_first):
+        if verdict.status == "found":
+            yield from _rule(report, verdict, examples, style)
+            yield ""
+    for verdict in report.verdicts:
+        if verdict.status == "skipped":
+            yield f"{style('skipped', fg='magenta')} {verdict.name} {verdict.code}: {escape(verdict.reason or '')}"
+    if any(verdict.status == "skipped" for verdict in report.verdicts):
+        yield ""
+    yield from summary(report, style)
+
+
+def _worst_first(verdict: Verdict) -> tuple[int, int, str]:
+    return SEVERITIES.index(verdict.severity), -verdict.count, verdict.code
+
+
+def _rule(report: Report, verdict: Verdict, examples: int, style: Style) -> Iterator[str]:
+    colour = COLOURS[verdict.severity]
+    targets = f" [{', '.join(verdict.targets)}]" if verdict.targets else ""
+    yield (
+        f"{style(verdict.name, bold=True)} {verdict.code} {style(verdict.severity, fg=colour, bold=True)}{escape(targets)}"
+    )
+    findings, total = _examples(report, verdict, examples)
+    for finding in findings:
+        yield from _finding(finding, colour, style)
+    if total > len(findings):
+        yield f"  … and {total - len(findings):,} more{_price(verdict)}"
+    elif verdict.tokens:
+        yield f"  {_price(verdict).strip(' ()')}"
+    if verdict.help:
+        yield f"  {style('help:', fg='cyan')} {verdict.help}"
+    for note in verdict.notes:
+        yield f"  {style('note:', fg='cyan')} {escape(note)}"
+
+
+def _examples(report: Report, verdict: Verdict, limit: int) -> tuple[list[Finding], int]:
+    of = getattr(report.findings, "of_verdict", None)
+    if of is not None:
+        return of(verdict, limit), verdict.count
+    same = (f for f in report.findings if f.code == verdict.code and f.targets == verdict.targets)
+    return list(itertools.islice(same, limit)), verdict.count
+
+
+def _price(verdict: Verdict) -> str:
+    parts = []
+    if verdict.of and verdict.count > 1:
+        parts.append(f"{100 * verdict.count / verdict.of:.1f} % of {verdict.of:,}" if verdict.count <= verdict.of else "")
+    if verdict.tokens:
+        parts.append(f"{verdict.tokens:,} tokens per epoch")
+    text = ", ".join(part for part in parts if part)
+    return f" ({text})" if text else ""
+
+
+def place_of(finding: Finding) -> str:
+    """Name where a finding is: path:line:column, or path and row where the container has no lines."""
+    place = finding.location
+    if place.line is not None:
+        return f"{escape(place.path)}:{place.line}" + (f":{place.column}" if place.column else "")
+    return f"{escape(place.path)}" + (f" row {place.row}" if place.row is not None else "")
+
+
+def _finding(finding: Finding, colour: str, style: Style) -> Iterator[str]:
+    sample = f"  sample {finding.sample[:8]}" if finding.sample else ""
+    yield f"  {style('-->', fg='blue')} {place_of(finding)}{style(sample, dim=True)}"
+    gutter = style("   |", fg="blue")
+    if finding.where or finding.excerpt:
+        lead = f"{escape(finding.where)}  " if finding.where else ""
+        text, mark = escape_marked(finding.excerpt or "", finding.mark)
+        yield f"{gutter} {style(lead, dim=True)}{text}"
+        if mark is not None:
+            indent = width(lead) + width(text[: mark[0]])
+            yield f"{gutter} {' ' * indent}{style('^' * max(width(text[mark[0] : mark[1]]), 1), fg=colour, bold=True)}"
+    yield f"   {style('=', fg='blue')} {escape(finding.message)}"
+
+
+def summary(report: Report, style: Style = plain) -> Iterator[str]:
+    """Yield the closing lines: what was read, and how it stands."""
+    read = [item for item in report.inputs if not item.error]
+    formats = sorted({item.format for item in read if item.format})
+    files = f"{len(read):,} file{'s' if len(read) != 1 else ''}"
+    shown = ", ".join(formats[:4]) + (f" and {len(formats) - 4} more" if len(formats) > 4 else "")
+    parts = [f"{report.facts.get('samples', 0):,} samples in {files}" + (f" ({shown})" if shown else "")]
+    tokens = report.facts.get("tokens")
+    if tokens:
+        parts.append(f"{tokens['total']:,} tokens ({escape(tokens['tokenizer'])})")
+    parts.append(f"{len(report.verdicts):,} rules")
+    yield " · ".join(parts)
+    counts = report.counts
+    words = [
+        style(f"{counts[s]:,} {s if s == 'info' or counts[s] == 1 else s + 's'}", fg=COLOURS[s], bold=True)
+        for s in SEVERITIES
+        if counts[s]
+    ]
+    skipped = sum(verdict.status == "skipped" for verdict in report.verdicts)
+    failed = len(report.inputs) - len(read)
+    words += [f"{skipped} rule{'s' if skipped != 1 else ''} skipped"] if skipped else []
+    words += [style(f"{failed} file{'s' if failed != 1 else ''} not judged", fg="red", bold=True)] if failed else []
+    if words:
+        yield "Found " + ", ".join(words) + "."
+    elif read:
+        yield style("All checks passed.", fg="green", bold=True)
+    yield from report.hints
+
+
+def statistics(report: Report) -> Iterator[str]:
+    """Yield one line a rule, most findings first: count, severity, code, name, tokens per epoch."""
+    found = sorted((v for v in report.verdicts if v.status == "found"), key=lambda v: (-v.count, v.code))
+    widest = max((len(f"{v.count:,}") for v in found), default=0)
+    for verdict in found:
+        tokens = f"  {verdict.tokens:,} tokens per epoch" if verdict.tokens else ""
+        targets = f" [{', '.join(verdict.targets)}]" if verdict.targets else ""
+        yield f"{verdict.count:>{widest},}  {verdict.severity:<7}  {verdict.code}  {verdict.name}{escape(targets)}{tokens}"
+    for verdict in report.verdicts:
+        if verdict.status == "skipped":
+            yield f"{'-':>{widest}}  skipped  {verdict.code}  {verdict.name}: {escape(verdict.reason or '')}"

@@ -1,0 +1,53 @@
+"""Shared fixtures, and a guard: no test may reach the network."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "sample_data"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files")
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Only loopback addresses may be connected to."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to connect to {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def write_jsonl(tmp_path):
+    """Write rows as JSON Lines and return the path."""
+
+    def write(rows, name="data.jsonl"):
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def chat():
+    """Make an OpenAI chat row of user and assistant turns in turn."""
+
+    def make(*texts, system=None):
+        messages = [{"role": "system", "content": system}] if system is not None else []
+        messages += [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts)]
+        return {"messages": messages}
+
+    return make
