@@ -83,7 +83,10 @@ def load_target(name: str) -> list[Pack]:
         )
     entry = models[key]
     target = {**packs[-1].target, **{k: v for k, v in entry.items() if k != "rules"}, "model": key}
-    return [*packs, Pack(f"{base}:{key}", f"target {base}:{key}", {"target": target, "rules": entry.get("rules") or {}})]
+    return [
+        *packs,
+        Pack(f"{base}:{key}", f"target {base}:{key}", {"target": target, "rules": entry.get("rules") or {}}),
+    ]
 
 
 def _load_named(folder: str, word: str, name: str, seen: tuple[str, ...] = ()) -> list[Pack]:
@@ -92,11 +95,17 @@ def _load_named(folder: str, word: str, name: str, seen: tuple[str, ...] = ()) -
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
         if not path.is_file():
-            raise UsageError(f"{word} pack {name} is not a file", "Give the path of a YAML pack, or a built-in name.")
+            raise UsageError(
+                f"{word} pack {name} is not a file", "Give the path of a YAML pack, or a built-in name."
+            )
     elif name not in known:
-        raise UsageError(f"unknown {word} '{name}'.{suggest(name, known)}", f"Known {word}s: {', '.join(known)}.")
+        raise UsageError(
+            f"unknown {word} '{name}'.{suggest(name, known)}", f"Known {word}s: {', '.join(known)}."
+        )
     if name in seen:
-        raise ConfigError(f"{path}: pack extends itself through {' -> '.join(seen)}", "Remove one of the 'extends'.")
+        raise ConfigError(
+            f"{path}: pack extends itself through {' -> '.join(seen)}", "Remove one of the 'extends'."
+        )
     pack = _load(path, f"{word} {name}")
     inherited: list[Pack] = []
     for parent in pack.data.get("extends") or []:
@@ -110,9 +119,13 @@ def _load(path: Path, origin: str) -> Pack:
     try:
         data = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})", "Check the path and its permissions.") from None
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror})", "Check the path and its permissions."
+        ) from None
     except (yaml.YAMLError, UnicodeError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: not valid YAML ({_one_line(error)})", "Mend the file at that place.") from None
+        raise ConfigError(
+            f"{path}: not valid YAML ({_one_line(error)})", "Mend the file at that place."
+        ) from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: a pack is a YAML mapping with 'name' and 'rules'", "See CONTRIBUTING.md.")
     check_pack(data, str(path))
@@ -198,7 +211,9 @@ def _check_setting(rule: Rule, key: str, value: Any, where: str) -> None:
         return
     elif key not in rule.params:
         known = [*rule.params, *RULE_FIELDS]
-        raise ConfigError(f"{where}: unknown parameter '{key}'.{suggest(key, known)}", f"Known: {', '.join(known)}.")
+        raise ConfigError(
+            f"{where}: unknown parameter '{key}'.{suggest(key, known)}", f"Known: {', '.join(known)}."
+        )
     else:
         default = rule.params[key]
         if not _same_type(default, value):
@@ -220,9 +235,14 @@ def _same_type(default: Any, value: Any) -> bool:
 def _type_name(value: Any) -> str:
     if isinstance(value, bool):
         return "true or false"
-    return {int: "a number", float: "a number", str: "a text", list: "a list", tuple: "a list", dict: "a mapping"}.get(
-        type(value), type(value).__name__
-    )
+    return {
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        tuple: "a list",
+        dict: "a mapping",
+    }.get(type(value), type(value).__name__)
 
 
 def parse_budget(text: Any, where: str) -> tuple[float, bool]:
@@ -247,10 +267,18 @@ def check_custom(entries: Any, where: str) -> None:
             raise ConfigError(f"{where}: a custom rule needs code, name and where")
         for key in entry:
             if key not in CUSTOM_FIELDS:
-                raise ConfigError(f"{where}: custom rule: unknown field '{key}'.{suggest(str(key), CUSTOM_FIELDS)}")
+                raise ConfigError(
+                    f"{where}: custom rule: unknown field '{key}'.{suggest(str(key), CUSTOM_FIELDS)}"
+                )
         if str(entry["code"]).upper().startswith("FT"):
-            raise ConfigError(f"{where}: custom rule {entry['code']}: the prefix FT is ftdata's own; take another")
+            raise ConfigError(
+                f"{where}: custom rule {entry['code']}: the prefix FT is ftdata's own; take another"
+            )
         if entry.get("severity", "warning") not in SEVERITIES:
-            raise ConfigError(f"{where}: custom rule {entry['code']}: severity must be one of {', '.join(SEVERITIES)}")
+            raise ConfigError(
+                f"{where}: custom rule {entry['code']}: severity must be one of {', '.join(SEVERITIES)}"
+            )
         if find_rule(str(entry["name"])) or find_rule(str(entry["code"])):
-            raise ConfigError(f"{where}: custom rule {entry['code']} {entry['name']}: that code or name is taken")
+            raise ConfigError(
+                f"{where}: custom rule {entry['code']} {entry['name']}: that code or name is taken"
+            )

@@ -36,6 +36,10 @@ CATEGORY_SEVERITY: dict[str, Severity] = {
     "safety": "error",
     "pedantic": "info",
 }
+SFT: tuple[Kind, ...] = ("sft",)
+TRAINED: tuple[Kind, ...] = ("sft", "preference", "unpaired-preference")
+DATA: tuple[Kind, ...] = ("sft", "preference", "unpaired-preference", "reinforcement", "prompt-only", "text")
+ANY_KIND: tuple[Kind, ...] = (*DATA, "none")
 CONVERSATIONS: tuple[Kind, ...] = ("sft", "preference", "unpaired-preference", "reinforcement", "prompt-only")
 
 

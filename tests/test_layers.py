@@ -30,7 +30,12 @@ HEAVY = {"polars", "pydantic", "tiktoken", "rapidfuzz", "yaml", "numba", "numpy"
 def imports(path):
     """All (module, is_at_top_level) imports of a file, type-checking blocks left out."""
     tree = ast.parse(path.read_text("utf-8"))
-    guarded = {id(n) for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test) for n in ast.walk(node)}
+    guarded = {
+        id(n)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for n in ast.walk(node)
+    }
     top = set(map(id, tree.body))
     for node in ast.walk(tree):
         if id(node) in guarded:
@@ -56,7 +61,9 @@ def test_a_module_imports_only_what_its_layer_may(path):
             assert target == package or target in ALLOWED[package], f"{path.name} imports {module}"
 
 
-@pytest.mark.parametrize("path", [p for p in modules() if p.relative_to(ROOT).parts[0] in ("cli", "checks")], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [p for p in modules() if p.relative_to(ROOT).parts[0] in ("cli", "checks")], ids=lambda p: p.name
+)
 def test_commands_and_rules_import_nothing_heavy_at_the_top(path):
     for module, top in imports(path):
         assert not (top and module.split(".")[0] in HEAVY), f"{path.name} imports {module}"

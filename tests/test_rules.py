@@ -74,7 +74,11 @@ def test_a_rule_says_why_shows_an_example_and_tells_what_a_fix_would_do(rule):
     assert not rule.message.endswith(".")
 
 
-@pytest.mark.parametrize("rule", [r for r in RULES.values() if r.scope in ("structure", "content", "measure")], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "rule",
+    [r for r in RULES.values() if r.scope in ("structure", "content", "measure")],
+    ids=lambda r: r.name,
+)
 def test_a_rule_over_single_samples_has_cases(rule):
     kinds = [yaml.safe_load(path.read_text("utf-8")) for path in CASES if path.stem == rule.code]
     assert kinds, f"tests/rules/{rule.code}.yaml is missing"

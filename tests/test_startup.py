@@ -6,7 +6,17 @@ import json
 import subprocess
 import sys
 
-HEAVY = ["polars", "pydantic", "tiktoken", "rapidfuzz", "yaml", "numba", "numpy", "orjson", "importlib.metadata"]
+HEAVY = [
+    "polars",
+    "pydantic",
+    "tiktoken",
+    "rapidfuzz",
+    "yaml",
+    "numba",
+    "numpy",
+    "orjson",
+    "importlib.metadata",
+]
 NEVER = ["openai", "torch", "transformers", "pandas", "great_expectations"]
 
 
@@ -38,7 +48,13 @@ def test_help_of_lint_loads_nothing_heavy():
 
 
 def test_rule_needs_no_data_frame():
-    assert not loaded_after("rule", "missing-assistant-turn") & {"polars", "pydantic", "tiktoken", "numba", *NEVER}
+    assert not loaded_after("rule", "missing-assistant-turn") & {
+        "polars",
+        "pydantic",
+        "tiktoken",
+        "numba",
+        *NEVER,
+    }
 
 
 def test_lint_loads_no_trainer_and_no_pandas(write_jsonl, chat):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ftdata.rule import At, Hit, at, hit, rule
+from ftdata.rule import DATA, At, Hit, at, hit, rule
 from ftdata.types import Sample
-
-DATA = ("sft", "preference", "unpaired-preference", "reinforcement", "prompt-only", "text")
 
 
 @rule(
@@ -178,4 +176,6 @@ def media_placeholders(s: Sample, p: dict[str, Any]) -> Iterator[At]:
             continue
         found = sum(message.text.count(placeholder) for message in s.turns())
         if found != len(files):
-            yield at(pointer=f"/{column}", found=found, expected=len(files), placeholder=placeholder, column=column)
+            yield at(
+                pointer=f"/{column}", found=found, expected=len(files), placeholder=placeholder, column=column
+            )

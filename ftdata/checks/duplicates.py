@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ftdata.rule import Hit, hit, rule
-
-DATA = ("sft", "preference", "unpaired-preference", "reinforcement", "prompt-only", "text")
-CONVERSATION = ("sft",)
+from ftdata.rule import DATA, SFT, Hit, hit, rule
 
 
 def _repeats(frame: Any, key: str) -> Any:
@@ -59,13 +56,15 @@ def normalised_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     """
     import polars as pl
 
-    frame = data.train.unique("id", keep="first", maintain_order=True).filter(pl.col("normal_key").is_not_null())
+    frame = data.train.unique("id", keep="first", maintain_order=True).filter(
+        pl.col("normal_key").is_not_null()
+    )
     for index, first in _repeats(frame, "normal_key").iter_rows():
         yield hit(index, first)
 
 
 @rule(
-    "FT403", "conflicting-answers", category="suspicious", scope="dataset", kinds=CONVERSATION,
+    "FT403", "conflicting-answers", category="suspicious", scope="dataset", kinds=SFT,
     needs=["prompt_key", "answer_key"], catalogue=["D006"],
     message="the same prompt as {other}, with a different answer", help="decide which answer is right; the model learns to guess between them",
 )  # fmt: skip
@@ -116,7 +115,9 @@ def leaked_sample(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     if not held.height:
         return
     for key, kind in (("normal_key", "the same sample"), ("prompt_key", "the same prompt")):
-        left = train.filter(pl.col(key).is_not_null()).select("index", pl.col(key).alias("key"), pl.col("normal_key").alias("own"))
+        left = train.filter(pl.col(key).is_not_null()).select(
+            "index", pl.col(key).alias("key"), pl.col("normal_key").alias("own")
+        )
         right = held.filter(pl.col(key).is_not_null()).unique(key, keep="first", maintain_order=True)
         right = right.select(pl.col("index").alias("other"), pl.col(key).alias("key"))
         pairs = left.join(right, on="key", how="inner", maintain_order="left")

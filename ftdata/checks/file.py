@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ftdata.rule import rule
-
-ANY = ("sft", "preference", "unpaired-preference", "reinforcement", "prompt-only", "text", "none")
+from ftdata.rule import ANY_KIND, rule
 
 
 def _file_rule(code: str, name: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return rule(code, name, scope="file", kinds=ANY, **options)
+    return rule(code, name, scope="file", kinds=ANY_KIND, **options)
 
 
 @_file_rule(

@@ -6,18 +6,21 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from ftdata.rule import At, Hit, at, hit, rule
-from ftdata.types import ABSENT, Malformed, Sample
-
-ALL = ("sft", "preference", "unpaired-preference", "reinforcement", "prompt-only", "text", "none")
+from ftdata.rule import ANY_KIND, At, Hit, at, hit, rule
+from ftdata.types import Malformed, Sample
 
 
 def _name(value: Any) -> str:
     if isinstance(value, bool):
         return "a boolean"
-    return {int: "a number", float: "a number", dict: "an object", list: "a list", str: "a text", type(None): "null"}.get(
-        type(value), "another type"
-    )
+    return {
+        int: "a number",
+        float: "a number",
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        type(None): "null",
+    }.get(type(value), "another type")
 
 
 @rule(
@@ -84,7 +87,9 @@ def malformed_message(s: Sample, p: dict[str, Any]) -> Iterator[At]:
         elif message.source_role is None:
             yield at(message, key="", problem="has no role")
         else:
-            yield at(message, key="role", problem=f"has a role that is {_name(message.source_role)}, not a text")
+            yield at(
+                message, key="role", problem=f"has a role that is {_name(message.source_role)}, not a text"
+            )
 
 
 @rule(
@@ -148,18 +153,43 @@ def malformed_part(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     Safe where only the wrapping is missing.
     """
-    known = ("text", "image", "audio", "video", "file", "refusal", "reasoning", "thinking", "tool_use", "tool_result")
+    known = (
+        "text",
+        "image",
+        "audio",
+        "video",
+        "file",
+        "refusal",
+        "reasoning",
+        "thinking",
+        "tool_use",
+        "tool_result",
+    )
     for message in s.turns():
         if not isinstance(message.content, list):
             continue
         for index, part in enumerate(message.content):
             key = f"{message.content_key}/{index}" if message.content_key else str(index)
             if part.type not in known:
-                yield at(message, key=key, index=index, problem=f"has the unknown type {part.type!r}" if part.type else "has no type")
+                yield at(
+                    message,
+                    key=key,
+                    index=index,
+                    problem=f"has the unknown type {part.type!r}" if part.type else "has no type",
+                )
             elif part.type == "text" and not isinstance(part.text, str):
                 yield at(message, key=key, index=index, problem="is of type text and holds no text")
-            elif isinstance(part.raw, dict) and isinstance(part.raw.get("image_url"), str) and part.raw.get("type") == "image_url":
-                yield at(message, key=key, index=index, problem="holds the image's address as text, not as an object with url")
+            elif (
+                isinstance(part.raw, dict)
+                and isinstance(part.raw.get("image_url"), str)
+                and part.raw.get("type") == "image_url"
+            ):
+                yield at(
+                    message,
+                    key=key,
+                    index=index,
+                    problem="holds the image's address as text, not as an object with url",
+                )
 
 
 @rule(
@@ -183,8 +213,12 @@ def extra_key(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     if s.kind in ("reinforcement", "none"):
         return
     for key in s.keys:
-        if key not in p["allowed"] and key not in ("input", "preferred_output", "non_preferred_output") and key in s.extra:
-            yield at(pointer="/" + key.replace("~", "~0").replace("/", "~1"), key_="", key=key)
+        if (
+            key not in p["allowed"]
+            and key not in ("input", "preferred_output", "non_preferred_output")
+            and key in s.extra
+        ):
+            yield at(pointer="/" + key.replace("~", "~0").replace("/", "~1"), key_name=key)
 
 
 @rule(
@@ -208,7 +242,7 @@ def extra_message_key(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     for message in s.turns():
         for key in message.extra:
             if key not in p["allowed"]:
-                yield at(message, key=str(key).replace("~", "~0").replace("/", "~1"), **{"found": key})
+                yield at(message, key=str(key).replace("~", "~0").replace("/", "~1"), found=key)
 
 
 @rule(
@@ -243,7 +277,7 @@ def ambiguous_row(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 
 @rule(
-    "FT031", "mixed-formats", category="suspicious", scope="dataset", kinds=ALL, catalogue=["F012"],
+    "FT031", "mixed-formats", category="suspicious", scope="dataset", kinds=ANY_KIND, catalogue=["F012"],
     message="{path} mixes {found}; this row is {family}", help="split the file by format, or convert the rows to one",
 )  # fmt: skip
 def mixed_formats(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
@@ -270,7 +304,7 @@ def mixed_formats(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
 
 
 @rule(
-    "FT032", "format-not-accepted", category="correctness", scope="dataset", kinds=ALL, on=False, params={"target": {}},
+    "FT032", "format-not-accepted", category="correctness", scope="dataset", kinds=ANY_KIND, on=False, params={"target": {}},
     message="{path} is {found}, which this target does not read (it reads {accepted})",
     help="convert the file to a format that the target reads",
 )  # fmt: skip
@@ -294,12 +328,15 @@ def format_not_accepted(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
         wrong = [name for name in counted.report.formats if name not in accepted and name != "unknown"]
         if wrong:
             yield hit(
-                data.first_of_format(number, wrong[0]), path=counted.report.path, found=", ".join(wrong), accepted=", ".join(accepted)
+                data.first_of_format(number, wrong[0]),
+                path=counted.report.path,
+                found=", ".join(wrong),
+                accepted=", ".join(accepted),
             )
 
 
 @rule(
-    "FT033", "file-too-large", category="correctness", scope="dataset", kinds=ALL, on=False, params={"max_bytes": 536870912},
+    "FT033", "file-too-large", category="correctness", scope="dataset", kinds=ANY_KIND, on=False, params={"max_bytes": 536870912},
     catalogue=["F019", "P103"],
     message="{path} has {size} bytes, the target takes {max_bytes} in one file", help="split the file",
 )  # fmt: skip
@@ -321,7 +358,7 @@ def file_too_large(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
 
 
 @rule(
-    "FT034", "type-drift", category="suspicious", scope="dataset", kinds=ALL, on=False, catalogue=["F017"], needs=["types"],
+    "FT034", "type-drift", category="suspicious", scope="dataset", kinds=ANY_KIND, on=False, catalogue=["F017"], needs=["types"],
     message="{field} is {found} here and {usual} in most rows", help="write the field in one JSON type throughout", fix_safety="safe",
 )  # fmt: skip
 def type_drift(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
@@ -342,7 +379,7 @@ def type_drift(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
 
 
 @rule(
-    "FT035", "mojibake", category="suspicious", scope="measure", kinds=ALL, catalogue=["F020"],
+    "FT035", "mojibake", category="suspicious", scope="measure", kinds=ANY_KIND, catalogue=["F020"],
     message="text that was decoded in the wrong encoding: {match}", help="restore it from the source, or repair it with ftfy",
     fix_safety="unsafe",
 )  # fmt: skip
@@ -376,7 +413,7 @@ MOJIBAKE = (
 
 
 @rule(
-    "FT036", "target-ends", category="suspicious", scope="dataset", kinds=ALL, on=False, suppressible=False, catalogue=["P101"],
+    "FT036", "target-ends", category="suspicious", scope="dataset", kinds=ANY_KIND, on=False, suppressible=False, catalogue=["P101"],
     params={"date": "2027-01-06", "text": "it ends", "today": ""},
     message="{text} on {date}{left}", help="plan where the tuned model will run after that date",
 )  # fmt: skip
@@ -396,10 +433,9 @@ def target_ends(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     date = datetime.date.fromisoformat(str(p["date"]))
     today = datetime.date.fromisoformat(p["today"]) if p["today"] else datetime.date.today()
     days = (date - today).days
-    left = f" (in {days} day{'s' if days != 1 else ''})" if days > 0 else " (that day has come: no new job can be created)"
+    left = (
+        f" (in {days} day{'s' if days != 1 else ''})"
+        if days > 0
+        else " (that day has come: no new job can be created)"
+    )
     yield hit(None, left=left, date=date.isoformat())
-
-
-def absent(value: Any) -> bool:
-    """Whether a key was not there at all."""
-    return value is ABSENT

@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ftdata.rule import At, at, rule
+from ftdata.rule import TRAINED, At, at, rule
 from ftdata.types import Sample
-
-TRAINED = ("sft", "preference", "unpaired-preference")
 
 
 @rule(

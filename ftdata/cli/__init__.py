@@ -44,7 +44,8 @@ class LazyGroup(click.Group):
             from ftdata.errors import UsageError, suggest
 
             raise UsageError(
-                f"unknown command '{args[0]}'.{suggest(args[0], COMMANDS)}", f"Commands: {', '.join(COMMANDS)}."
+                f"unknown command '{args[0]}'.{suggest(args[0], COMMANDS)}",
+                f"Commands: {', '.join(COMMANDS)}.",
             )
         return super().resolve_command(ctx, args)
 

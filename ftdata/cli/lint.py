@@ -17,28 +17,87 @@ if TYPE_CHECKING:
 FORMATS = ("full", "concise", "json", "json-lines")
 
 
-@click.command("lint", epilog="Exit codes: 0 clean, 1 findings, 2 an input, a flag or a configuration that cannot be used.")
+@click.command(
+    "lint",
+    epilog="Exit codes: 0 clean, 1 findings, 2 an input, a flag or a configuration that cannot be used.",
+)
 @click.argument("paths", nargs=-1, required=True)
-@click.option("-t", "--target", "targets", multiple=True, metavar="NAME", help="Judge what this provider or trainer accepts; repeatable. `openai:MODEL` names a model.")
-@click.option("-g", "--goal", metavar="NAME", help="What the data shall teach: style, task, domain ... sets sample counts.")
-@click.option("--from", "format_", metavar="FORMAT", help="Read the rows as this format instead of detecting it.")
-@click.option("--eval", "evals", multiple=True, metavar="PATH", help="An evaluation file: training samples must not be in it. Files named eval, test, valid ... are taken as such.")
-@click.option("--tokenizer", metavar="PATH", help="Count tokens with this tokenizer.json, model folder or encoding.")
-@click.option("--select", multiple=True, metavar="RULE", help="Run only these rules: names, codes, code prefixes or categories, comma-separated.")
+@click.option(
+    "-t",
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="NAME",
+    help="Judge what this provider or trainer accepts; repeatable. `openai:MODEL` names a model.",
+)
+@click.option(
+    "-g",
+    "--goal",
+    metavar="NAME",
+    help="What the data shall teach: style, task, domain ... sets sample counts.",
+)
+@click.option(
+    "--from", "format_", metavar="FORMAT", help="Read the rows as this format instead of detecting it."
+)
+@click.option(
+    "--eval",
+    "evals",
+    multiple=True,
+    metavar="PATH",
+    help="An evaluation file: training samples must not be in it. Files named eval, test, valid ... are taken as such.",
+)
+@click.option(
+    "--tokenizer", metavar="PATH", help="Count tokens with this tokenizer.json, model folder or encoding."
+)
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="RULE",
+    help="Run only these rules: names, codes, code prefixes or categories, comma-separated.",
+)
 @click.option("--extend-select", multiple=True, metavar="RULE", help="Run these rules too.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Do not run these rules.")
-@click.option("--config", "config_path", metavar="FILE", help="Use this configuration instead of the closest ftdata.toml.")
+@click.option(
+    "--config",
+    "config_path",
+    metavar="FILE",
+    help="Use this configuration instead of the closest ftdata.toml.",
+)
 @click.option("--isolated", is_flag=True, help="Ignore configuration files.")
-@click.option("--output-format", type=click.Choice(FORMATS), envvar="FTDATA_OUTPUT_FORMAT", help="full (default), concise, json or json-lines.")
+@click.option(
+    "--output-format",
+    type=click.Choice(FORMATS),
+    envvar="FTDATA_OUTPUT_FORMAT",
+    help="full (default), concise, json or json-lines.",
+)
 @click.option("-o", "--output-file", metavar="FILE", help="Write the report to a file.")
-@click.option("--findings", "findings_path", metavar="FILE", help="Also write every finding to a Parquet file.")
+@click.option(
+    "--findings", "findings_path", metavar="FILE", help="Also write every finding to a Parquet file."
+)
 @click.option("--statistics", is_flag=True, help="Print counts per rule only.")
-@click.option("--max-examples", type=click.IntRange(min=0), default=3, show_default=True, help="Examples per rule in the full report.")
-@click.option("--fail-on", type=click.Choice(["error", "warning", "info", "never"]), help="Exit 1 from this severity on (default: error).")
+@click.option(
+    "--max-examples",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="Examples per rule in the full report.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "info", "never"]),
+    help="Exit 1 from this severity on (default: error).",
+)
 @click.option("--fail-on-skip", is_flag=True, help="Exit 1 if a rule was skipped.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 in spite of findings.")
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Worker processes (default: one a core, for large inputs).")
-@click.option("--show-rules", is_flag=True, help="Print the rules that would run, and where each value comes from.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Worker processes (default: one a core, for large inputs).",
+)
+@click.option(
+    "--show-rules", is_flag=True, help="Print the rules that would run, and where each value comes from."
+)
 def command(**options: Any) -> int:
     """Judge data files: what a provider rejects, what trains a model wrongly.
 
@@ -69,7 +128,9 @@ def command(**options: Any) -> int:
         raise UsageError(f"unknown output format '{output}'", f"Known: {', '.join(FORMATS)}.")
     for written in (options["output_file"], options["findings_path"]):
         if written and any(os.path.realpath(written) == os.path.realpath(path) for path in options["paths"]):
-            raise UsageError(f"{written} is an input; a report is not written over it", "Choose another name.")
+            raise UsageError(
+                f"{written} is an input; a report is not written over it", "Choose another name."
+            )
     evals = options["evals"] or tuple(str(config.folder / path) for path in data.get("eval") or ())
     from ftdata.cli.progress import Progress
 
@@ -152,7 +213,20 @@ def _write_findings(report: Report, path: str) -> None:
     from ftdata.write import write_atomically
 
     frame = report.findings.frame  # type: ignore[attr-defined]
-    columns = ["code", "name", "severity", "path", "row", "line", "column", "pointer", "sample", "message", "excerpt", "tokens"]
+    columns = [
+        "code",
+        "name",
+        "severity",
+        "path",
+        "row",
+        "line",
+        "column",
+        "pointer",
+        "sample",
+        "message",
+        "excerpt",
+        "tokens",
+    ]
     buffer = io.BytesIO()
     frame.select(columns).write_parquet(buffer)
     write_atomically(path, [buffer.getvalue()])

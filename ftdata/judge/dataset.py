@@ -44,14 +44,18 @@ class Dataset:
         """The samples of the training files, with their ``index`` in the table."""
         import polars as pl
 
-        return self.table.with_row_index("index").filter((pl.col("role") == "train") & (pl.col("kind") != "none"))
+        return self.table.with_row_index("index").filter(
+            (pl.col("role") == "train") & (pl.col("kind") != "none")
+        )
 
     @cached_property
     def eval(self) -> pl.DataFrame:
         """The samples of the evaluation files, with their ``index`` in the table."""
         import polars as pl
 
-        return self.table.with_row_index("index").filter((pl.col("role") == "eval") & (pl.col("kind") != "none"))
+        return self.table.with_row_index("index").filter(
+            (pl.col("role") == "eval") & (pl.col("kind") != "none")
+        )
 
     def first_of_file(self, number: int) -> int | None:
         """Return the index of a file's first sample."""
@@ -115,7 +119,9 @@ class Dataset:
         if not wanted:
             return
         keys = pl.DataFrame(wanted, schema={"file": pl.UInt16, "types": pl.String}, orient="row")
-        for index, file, types in rows.join(keys, on=["file", "types"], how="semi", maintain_order="left").iter_rows():
+        for index, file, types in rows.join(
+            keys, on=["file", "types"], how="semi", maintain_order="left"
+        ).iter_rows():
             for field_, kind, most in drifting[file, types]:
                 yield index, field_, kind, most
 
@@ -131,4 +137,7 @@ class Dataset:
 
 
 def _pairs(types: str | None) -> list[tuple[str, str]]:
-    return [(field_, kind) for field_, _, kind in (pair.partition("=") for pair in (types or "").split("|") if pair)]
+    return [
+        (field_, kind)
+        for field_, _, kind in (pair.partition("=") for pair in (types or "").split("|") if pair)
+    ]

@@ -18,7 +18,9 @@ def collect_facts(dataset: Dataset, tokens: str | None) -> dict[str, Any]:
         "distinct_samples": table["id"].n_unique() if table.height else 0,
         "train_samples": int((table["role"].cast(pl.String) == "train").sum()) if table.height else 0,
         "eval_samples": int((table["role"].cast(pl.String) == "eval").sum()) if table.height else 0,
-        "formats": dict(sorted(table.group_by(pl.col("format").cast(pl.String)).len().iter_rows())) if table.height else {},
+        "formats": dict(sorted(table.group_by(pl.col("format").cast(pl.String)).len().iter_rows()))
+        if table.height
+        else {},
     }
     if tokens and table.height:
         counts = table[tokens]
@@ -29,6 +31,6 @@ def collect_facts(dataset: Dataset, tokens: str | None) -> dict[str, Any]:
             "mean": round(float(counts.mean() or 0), 1),  # type: ignore[arg-type]
             "median": int(counts.quantile(0.5, "lower") or 0),
             "p95": int(counts.quantile(0.95, "lower") or 0),
-            "max": int(counts.max() or 0),  # type: ignore[arg-type,call-overload]
+            "max": int(counts.max() or 0),  # type: ignore[arg-type]
         }
     return facts

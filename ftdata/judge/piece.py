@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ftdata.formats import detect_row, outline, parse, sample_id, shape
-from ftdata.judge.plan import Plan, Step
+from ftdata.judge.plan import Plan
 from ftdata.judge.position import find_pointer, line_and_column
 from ftdata.measure.batch import Batch, ShapeFacts, shape_facts
 from ftdata.measure.registry import MEASURES
 from ftdata.measure.tokens import Tokenizer, load_tokenizer
-from ftdata.rule import RULES, At, Columns, Pattern, Rule
+from ftdata.rule import At, Columns, Pattern, Rule
 from ftdata.types import Chunk, Fault, Message, Sample
 
 if TYPE_CHECKING:
@@ -82,7 +82,13 @@ class Judge:
         self.shapes: dict[Hashable, _Shape] = {}
         self.seen = 0
         self.rules: list[Rule | None] = [step.find() for step in plan.steps]
-        self.by_scope: dict[str, list[int]] = {"file": [], "structure": [], "content": [], "measure": [], "dataset": []}
+        self.by_scope: dict[str, list[int]] = {
+            "file": [],
+            "structure": [],
+            "content": [],
+            "measure": [],
+            "dataset": [],
+        }
         for number, found in enumerate(self.rules):
             self.by_scope[found.scope if found else "measure"].append(number)
         self.faults: dict[str, list[int]] = {}
@@ -198,7 +204,12 @@ class Judge:
         return result
 
     def _run_expressions(
-        self, frame: pl.DataFrame, samples: list[Sample], shapes: list[_Shape], chunk: Chunk, findings: Findings
+        self,
+        frame: pl.DataFrame,
+        samples: list[Sample],
+        shapes: list[_Shape],
+        chunk: Chunk,
+        findings: Findings,
     ) -> None:
         import polars as pl
 
@@ -206,7 +217,9 @@ class Judge:
             renamed = frame
             if tokens:
                 suffix = f"@{tokens}"
-                renamed = frame.rename({c: c.removesuffix(suffix) for c in frame.columns if c.endswith(suffix)})
+                renamed = frame.rename(
+                    {c: c.removesuffix(suffix) for c in frame.columns if c.endswith(suffix)}
+                )
             flags = renamed.select(expression.alias(str(number)) for number, expression in expressions)
             for number, _ in expressions:
                 hits = flags[str(number)].fill_null(False)
@@ -233,7 +246,9 @@ class Judge:
             place.values = {k: v for k, v in values.items() if not k.startswith("~")} | place.values
             self._report(number, row, sample, place, chunk, findings)
 
-    def _report(self, number: int, row: int, sample: Sample, place: At, chunk: Chunk, findings: Findings) -> None:
+    def _report(
+        self, number: int, row: int, sample: Sample, place: At, chunk: Chunk, findings: Findings
+    ) -> None:
         step = self.plan.steps[number]
         message = place.message
         if place.pointer is not None:

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 4 << 20
 WORTH_WORKERS = 24 << 20
-EVAL_NAME = re.compile(r"(^|[-_.\s])(eval|evaluation|valid|validation|val|dev|test|heldout|holdout)([-_.\s\d]|$)", re.I)
+EVAL_NAME = re.compile(
+    r"(^|[-_.\s])(eval|evaluation|valid|validation|val|dev|test|heldout|holdout)([-_.\s\d]|$)", re.I
+)
 
 Progress = Callable[[int, int], None]
 
@@ -116,7 +118,9 @@ def _check_format(name: str | None) -> None:
     from ftdata.formats import FORMATS
 
     if name is not None and name not in FORMATS:
-        raise UsageError(f"unknown format '{name}'.{suggest(name, FORMATS)}", f"Formats: {', '.join(sorted(FORMATS))}.")
+        raise UsageError(
+            f"unknown format '{name}'.{suggest(name, FORMATS)}", f"Formats: {', '.join(sorted(FORMATS))}."
+        )
 
 
 def _open(files: Sequence[str], evals: set[str]) -> tuple[list[Input | None], list[FileCounts]]:
@@ -126,7 +130,9 @@ def _open(files: Sequence[str], evals: set[str]) -> tuple[list[Input | None], li
     counts: list[FileCounts] = []
     several = len(files) > 1
     for path in files:
-        is_eval = path in evals or (not evals and several and EVAL_NAME.search(PurePath(path).name) is not None)
+        is_eval = path in evals or (
+            not evals and several and EVAL_NAME.search(PurePath(path).name) is not None
+        )
         report = InputReport(path=path, role="eval" if is_eval else "train")
         try:
             item = open_input(path)
@@ -151,7 +157,9 @@ def _plan(selection: Selection, options: Options, total: int, skipped: dict[int,
             if reason is not None:
                 skipped[number] = reason
         if selected.rule.scope == "dataset":
-            columns += [name for name in selected.rule.needs if name in MEASURES and MEASURES[name].level != "token"]
+            columns += [
+                name for name in selected.rule.needs if name in MEASURES and MEASURES[name].level != "token"
+            ]
         steps.append(Step(selected.rule.name, selected.params, key, selected.where, selected.rule.message))
     return Plan(
         steps=tuple(steps),
@@ -164,7 +172,10 @@ def _plan(selection: Selection, options: Options, total: int, skipped: dict[int,
 
 
 def _tokenizer(
-    selected: Selected, selection: Selection, tokenizers: dict[str, tuple[str, Overhead]], missing: dict[str, str]
+    selected: Selected,
+    selection: Selection,
+    tokenizers: dict[str, tuple[str, Overhead]],
+    missing: dict[str, str],
 ) -> tuple[str | None, str | None]:
     """Return the tokenizer key of a rule, or why it cannot be judged."""
     from ftdata.measure.tokens import load_tokenizer
@@ -172,7 +183,10 @@ def _tokenizer(
     name = selected.tokenizer
     if name is None:
         target = selected.targets[0] if selected.targets else "the target"
-        return None, f"no tokenizer of {target} at hand; give its folder or tokenizer.json with --tokenizer PATH"
+        return (
+            None,
+            f"no tokenizer of {target} at hand; give its folder or tokenizer.json with --tokenizer PATH",
+        )
     if name in missing:
         return None, missing[name]
     facts = next((t.facts for t in selection.targets if t.name in selected.targets), {})
@@ -273,7 +287,9 @@ def _report(run: _Run, skipped: dict[int, str], choice: Choice, options: Options
     frame = pl.concat(run.findings) if run.findings else pl.DataFrame(schema=schema)
     frame = _complete(frame, dataset, run, tokens)
     verdicts, frame = _verdicts(frame, dataset, run, skipped)
-    table = FindingTable(frame.sort("path", "line", "column", "code", "step", nulls_last=True, maintain_order=True), rules)
+    table = FindingTable(
+        frame.sort("path", "line", "column", "code", "step", nulls_last=True, maintain_order=True), rules
+    )
     return Report(
         version=__version__,
         inputs=[counted.report for counted in run.files],
@@ -316,7 +332,12 @@ def _table(run: _Run) -> pl.DataFrame:
             schema={"id": pl.String, "line": pl.UInt32, "offset": pl.UInt64, "format": pl.String, "kind": pl.String,
                     "file": pl.UInt16, "row": pl.UInt32, "role": pl.String}
         )  # fmt: skip
-    names = pl.DataFrame({"file": pl.Series(range(len(roles)), dtype=pl.UInt16), "role": pl.Series(roles, dtype=pl.Categorical)})
+    names = pl.DataFrame(
+        {
+            "file": pl.Series(range(len(roles)), dtype=pl.UInt16),
+            "role": pl.Series(roles, dtype=pl.Categorical),
+        }
+    )
     return pl.concat(run.tables, how="vertical").join(names, on="file", how="left", maintain_order="left")
 
 
@@ -332,12 +353,19 @@ def _judge_dataset(run: _Run, dataset: Dataset, skipped: dict[int, str]) -> None
             _add_hit(columns, files, number, found, dataset, selected)
         if files:
             run.findings.append(
-                pl.DataFrame(columns, schema=_finding_schema()).with_columns(pl.Series("file", files, dtype=pl.UInt16))
+                pl.DataFrame(columns, schema=_finding_schema()).with_columns(
+                    pl.Series("file", files, dtype=pl.UInt16)
+                )
             )
 
 
 def _add_hit(
-    columns: dict[str, list[Any]], files: list[int], number: int, found: Hit, dataset: Dataset, selected: Selected
+    columns: dict[str, list[Any]],
+    files: list[int],
+    number: int,
+    found: Hit,
+    dataset: Dataset,
+    selected: Selected,
 ) -> None:
     values = dict(found.values)
     if found.other is not None:
@@ -409,7 +437,11 @@ def _verdicts(
     changed: dict[int, Severity] = {}
     for number, selected in enumerate(rules):
         rule, counted_row = selected.rule, counts.get(number)
-        of = len(run.files) if rule.scope == "file" else sum(n for kind, n in kinds.items() if kind in rule.kinds)
+        of = (
+            len(run.files)
+            if rule.scope == "file"
+            else sum(n for kind, n in kinds.items() if kind in rule.kinds)
+        )
         verdict = Verdict(
             code=rule.code, name=rule.name, status="clean", severity=selected.severity, of=of,
             targets=selected.targets, help=rule.help, fixable=rule.fix_safety,
@@ -425,7 +457,11 @@ def _verdicts(
                 changed[number] = verdict.severity
         verdicts.append(verdict)
     if changed:
-        frame = frame.with_columns(pl.col("step").replace_strict(changed, default=pl.col("severity"), return_dtype=pl.String).alias("severity"))
+        frame = frame.with_columns(
+            pl.col("step")
+            .replace_strict(changed, default=pl.col("severity"), return_dtype=pl.String)
+            .alias("severity")
+        )
     return verdicts, frame
 
 
@@ -437,5 +473,5 @@ def budgeted(selected: Selected, count: int, of: int) -> Severity:
         if severity in selected.budgets:
             limit, share = parse_budget(selected.budgets[severity], selected.rule.name)
             if (count / of if share and of else count) > limit:
-                return severity  # type: ignore[return-value]
+                return severity
     return "info"

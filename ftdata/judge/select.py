@@ -12,8 +12,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ftdata.errors import ConfigError, suggest
-from ftdata.packs import Pack, check_custom, check_rules, check_selectors, find_rule, load_core, load_goal, load_target, matching, specificity
-from ftdata.rule import RULES, Columns, Rule
+from ftdata.packs import (
+    Pack,
+    check_custom,
+    check_rules,
+    check_selectors,
+    load_core,
+    load_goal,
+    load_target,
+    matching,
+    specificity,
+)
+from ftdata.rule import RULES, Columns, Rule, find_rule
 from ftdata.types import SEVERITIES, Severity
 
 
@@ -80,7 +90,11 @@ def resolve(choice: Choice) -> Selection:
     """Resolve every layer into the rules that run. Raises UsageError or ConfigError for unknown names."""
     import ftdata.checks  # noqa: F401  (fills RULES)
 
-    for option, selectors in (("--select", choice.select), ("--extend-select", choice.extend_select), ("--ignore", choice.ignore)):
+    for option, selectors in (
+        ("--select", choice.select),
+        ("--extend-select", choice.extend_select),
+        ("--ignore", choice.ignore),
+    ):
         check_selectors(list(selectors), option)
     core = load_core()
     goals = load_goal(choice.goal) if choice.goal else []
@@ -117,7 +131,9 @@ def _merge(merged: dict[tuple[Any, ...], Selected], selected: Selected) -> None:
         known.origin["severity"] = selected.origin["severity"]
 
 
-def _layered(packs: Sequence[Pack], choice: Choice, target: Target | None, tokenizer: str | None) -> list[Selected]:
+def _layered(
+    packs: Sequence[Pack], choice: Choice, target: Target | None, tokenizer: str | None
+) -> list[Selected]:
     active: dict[str, str] = {}
     settings: dict[str, dict[str, Any]] = {}
     origins: dict[str, dict[str, str]] = {}
@@ -136,7 +152,9 @@ def _layered(packs: Sequence[Pack], choice: Choice, target: Target | None, token
             if turn_on:
                 active.setdefault(rule.name, origin)
             if "because" in entry and target:
-                source = f" [{entry['source']}, {entry['date']}]" if "source" in entry and "date" in entry else ""
+                source = (
+                    f" [{entry['source']}, {entry['date']}]" if "source" in entry and "date" in entry else ""
+                )
                 because[rule.name] = f"{entry['because']}{source}"
             for name, value in entry.items():
                 if name not in ("because", "source", "date"):
@@ -156,14 +174,27 @@ def _layered(packs: Sequence[Pack], choice: Choice, target: Target | None, token
         check_custom(config.get("custom") or [], origin)
         if config.get("select"):
             active.clear()
-        _toggle(active, [*(config.get("select") or []), *(config.get("extend-select") or [])], config.get("ignore") or [], origin)
+        _toggle(
+            active,
+            [*(config.get("select") or []), *(config.get("extend-select") or [])],
+            config.get("ignore") or [],
+            origin,
+        )
         apply(config.get("rules") or {}, origin, turn_on=not config.get("select"))
         custom += [(entry, origin) for entry in config.get("custom") or []]
     if choice.select:
         active.clear()
     _toggle(active, [*choice.select, *choice.extend_select], choice.ignore, "command line")
     selected = [
-        _select(RULES[name], origin, settings.get(name, {}), origins.get(name, {}), because.get(name), target, tokenizer)
+        _select(
+            RULES[name],
+            origin,
+            settings.get(name, {}),
+            origins.get(name, {}),
+            because.get(name),
+            target,
+            tokenizer,
+        )
         for name, origin in active.items()
     ]
     if not choice.select:
@@ -180,7 +211,10 @@ def _toggle(active: dict[str, str], select: Sequence[str], ignore: Sequence[str]
             for rule in matching(selector):
                 if on and not rule.on and rank < 100:
                     continue
-                if (rank, not on) >= (best.get(rule.name, (-1, True))[0], not best.get(rule.name, (-1, True))[1]):
+                if (rank, not on) >= (
+                    best.get(rule.name, (-1, True))[0],
+                    not best.get(rule.name, (-1, True))[1],
+                ):
                     best[rule.name] = (rank, on)
     for name, (_, on) in best.items():
         if on:
@@ -238,7 +272,9 @@ def _custom(entry: Mapping[str, Any], origin: str, target: Target | None, tokeni
         name=str(entry["name"]),
         category="suspicious",
         scope="measure",
-        message=str(entry.get("message", "matches the custom rule {where}")).replace("{where}", str(entry["where"])),
+        message=str(entry.get("message", "matches the custom rule {where}")).replace(
+            "{where}", str(entry["where"])
+        ),
         doc=f"Custom rule of {origin}: {entry['where']}",
         check=lambda m, p: None,
         help=entry.get("help"),

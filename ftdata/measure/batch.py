@@ -50,7 +50,10 @@ def is_trained(message: Message) -> bool:
 
 def shape_facts(number: int, outline: Sample, names: Iterable[str]) -> ShapeFacts:
     """Compute what every sample of this shape shares."""
-    roles, trained, turns, sides = [], [], [], []
+    roles: list[int] = []
+    trained: list[bool] = []
+    turns: list[int] = []
+    sides: list[int] = []
     plain = not outline.chosen and not outline.rejected
     for side, messages in enumerate((outline.messages, outline.chosen, outline.rejected)):
         for message in messages:
@@ -167,10 +170,15 @@ class Batch:
             frame = self._count_tokens(frame, key, tokenizer, overhead)
         return frame
 
-    def _join(self, frame: pl.DataFrame, aggregations: list[pl.Expr], texts: pl.DataFrame | None = None) -> pl.DataFrame:
+    def _join(
+        self, frame: pl.DataFrame, aggregations: list[pl.Expr], texts: pl.DataFrame | None = None
+    ) -> pl.DataFrame:
         texts = self.texts() if texts is None else texts
         return frame.join(
-            texts.group_by("sample", maintain_order=True).agg(aggregations), on="sample", how="left", maintain_order="left"
+            texts.group_by("sample", maintain_order=True).agg(aggregations),
+            on="sample",
+            how="left",
+            maintain_order="left",
         )
 
     def _match(self, pattern: Pattern) -> pl.Series:
@@ -182,7 +190,9 @@ class Batch:
             where &= pl.col("role").is_in([ROLE_NUMBER[role] for role in pattern.roles])
         if pattern.trained:
             where &= pl.col("trained")
-        found = texts.lazy().filter(where & pl.col("text").str.contains(pattern.regex)).select("sample").collect()
+        found = (
+            texts.lazy().filter(where & pl.col("text").str.contains(pattern.regex)).select("sample").collect()
+        )
         flags = pl.zeros(len(self.samples), dtype=pl.UInt8, eager=True)
         if found.height:
             flags = flags.scatter(found["sample"].unique(), 1)
@@ -195,7 +205,9 @@ class Batch:
 
         texts = self.texts()
         texts = texts.drop("text", "trained").with_columns(normalise(texts["text"]).hash(0).alias("hash"))
-        last = (pl.col("turn").filter((pl.col("role") == ROLE_NUMBER["assistant"]) & (pl.col("slot") == CONTENT))).last()
+        last = (
+            pl.col("turn").filter((pl.col("role") == ROLE_NUMBER["assistant"]) & (pl.col("slot") == CONTENT))
+        ).last()
         texts = texts.with_columns(last=last.over("sample"))
         place = (pl.col("turn").cast(pl.UInt64) * 2 + 1) * pl.lit(_POSITION, dtype=pl.UInt64)
         voice = pl.col("hash") ^ (pl.col("role").cast(pl.UInt64) + 8 * pl.col("slot").cast(pl.UInt64))
@@ -208,7 +220,9 @@ class Batch:
         }
         return self._join(frame, [made[name].alias(name) for name in names], texts)
 
-    def _count_tokens(self, frame: pl.DataFrame, key: str, tokenizer: Tokenizer, overhead: Overhead) -> pl.DataFrame:
+    def _count_tokens(
+        self, frame: pl.DataFrame, key: str, tokenizer: Tokenizer, overhead: Overhead
+    ) -> pl.DataFrame:
         import polars as pl
 
         texts = self.texts()
@@ -228,10 +242,12 @@ class Batch:
         tools = pl.Series("tools", self._tool_tokens(tokenizer), dtype=pl.UInt32)
         frame = frame.with_columns(turns, tools).with_columns(
             (pl.col("text").fill_null(0) + turns * overhead.per_message + overhead.per_sample + tools)
-            .cast(pl.UInt32).alias(f"n_tokens@{key}"),
+            .cast(pl.UInt32)
+            .alias(f"n_tokens@{key}"),
             pl.col(f"n_trained_tokens@{key}").fill_null(0),
             (pl.col("before").fill_null(0) + tools + pl.col("first").fill_null(0) * overhead.per_message)
-            .cast(pl.UInt32).alias(f"n_tokens_before_answer@{key}"),
+            .cast(pl.UInt32)
+            .alias(f"n_tokens_before_answer@{key}"),
         )
         return frame.drop("text", "before", "first", "turns", "tools")
 
@@ -240,7 +256,7 @@ class Batch:
         texts = [compact(sample.tools) if sample.tools else "" for sample in self.samples]
         if not any(texts):
             return [0] * len(texts)
-        distinct = {text: 0 for text in texts}
+        distinct = dict.fromkeys(texts, 0)
         for text, count in zip(distinct, tokenizer.count(list(distinct)), strict=True):
             distinct[text] = count
         return [distinct[text] for text in texts]
@@ -258,7 +274,21 @@ def _slots(message: Message) -> Iterable[tuple[int, str]]:
             yield ARGUMENTS, f"{call.name or ''}{arguments or ''}"
 
 
-_SPACES = ["\t", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f", "\x85", "\u1680", "\u2028", "\u2029"]
+_SPACES = [
+    "\t",
+    "\n",
+    "\r",
+    "\x0b",
+    "\x0c",
+    "\x1c",
+    "\x1d",
+    "\x1e",
+    "\x1f",
+    "\x85",
+    "\u1680",
+    "\u2028",
+    "\u2029",
+]
 
 
 def normalise(texts: pl.Series) -> pl.Series:
@@ -271,8 +301,12 @@ def normalise(texts: pl.Series) -> pl.Series:
 
     frame = pl.DataFrame({"text": texts}).with_row_index("at")
     text = pl.col("text")
-    composed = frame.filter(text.str.len_bytes() != text.str.len_chars()).with_columns(text.str.normalize("NFKC"))
-    frame = _put(frame, composed).with_columns(text.str.to_lowercase().str.replace_many(_SPACES, [" "] * len(_SPACES)))
+    composed = frame.filter(text.str.len_bytes() != text.str.len_chars()).with_columns(
+        text.str.normalize("NFKC")
+    )
+    frame = _put(frame, composed).with_columns(
+        text.str.to_lowercase().str.replace_many(_SPACES, [" "] * len(_SPACES))
+    )
     runs = frame.filter(text.str.contains("  ", literal=True)).with_columns(text.str.replace_all(r"  +", " "))
     return _put(frame, runs)["text"].str.strip_chars()
 

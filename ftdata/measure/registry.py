@@ -45,18 +45,60 @@ def _count(role: str) -> Callable[[Sample], int]:
     return lambda s: sum(message.role == role for message in s.turns())
 
 
-_add("n_turns", "shape", "UInt32", "messages of every role, chosen and rejected included", lambda s: len(s.turns()))
+_add(
+    "n_turns",
+    "shape",
+    "UInt32",
+    "messages of every role, chosen and rejected included",
+    lambda s: len(s.turns()),
+)
 _add("n_user", "shape", "UInt32", "user turns", _count("user"))
 _add("n_assistant", "shape", "UInt32", "assistant turns", _count("assistant"))
-_add("n_system", "shape", "UInt32", "system and developer turns", lambda s: _count("system")(s) + _count("developer")(s))
+_add(
+    "n_system",
+    "shape",
+    "UInt32",
+    "system and developer turns",
+    lambda s: _count("system")(s) + _count("developer")(s),
+)
 _add("n_tool_calls", "shape", "UInt32", "tool calls", lambda s: sum(len(m.tool_calls) for m in s.turns()))
 _add("n_tools", "shape", "UInt32", "tool definitions", lambda s: len(s.tools or ()))
-_add("has_tools", "shape", "Boolean", "defines or calls a tool", lambda s: bool(s.tools or any(m.tool_calls for m in s.turns())))
-_add("has_media", "shape", "Boolean", "holds an image, audio, video or file", lambda s: bool(s.media) or any(
-    part.type in ("image", "audio", "video", "file")
-    for m in s.turns() if isinstance(m.content, list) for part in m.content))
-_add("last_role", "shape", "String", "the role of the last turn", lambda s: s.messages[-1].role if s.messages else None)
-_add("kind", "shape", "String", "sft, preference, unpaired-preference, reinforcement, prompt-only, text", lambda s: s.kind)
+_add(
+    "has_tools",
+    "shape",
+    "Boolean",
+    "defines or calls a tool",
+    lambda s: bool(s.tools or any(m.tool_calls for m in s.turns())),
+)
+_add(
+    "has_media",
+    "shape",
+    "Boolean",
+    "holds an image, audio, video or file",
+    lambda s: (
+        bool(s.media)
+        or any(
+            part.type in ("image", "audio", "video", "file")
+            for m in s.turns()
+            if isinstance(m.content, list)
+            for part in m.content
+        )
+    ),
+)
+_add(
+    "last_role",
+    "shape",
+    "String",
+    "the role of the last turn",
+    lambda s: s.messages[-1].role if s.messages else None,
+)
+_add(
+    "kind",
+    "shape",
+    "String",
+    "sft, preference, unpaired-preference, reinforcement, prompt-only, text",
+    lambda s: s.kind,
+)
 _add("format", "shape", "String", "the format's id", lambda s: s.format)
 
 
@@ -81,24 +123,52 @@ def _texts(role: str | None = None, slot: int | None = CONTENT) -> pl.Expr:
 
     text = pl.col("text")
     if slot is not None:
-        text = text.filter(pl.col("slot") == slot) if role is None else text.filter(
-            (pl.col("slot") == slot) & (pl.col("role") == ROLE_NUMBER[role])
+        text = (
+            text.filter(pl.col("slot") == slot)
+            if role is None
+            else text.filter((pl.col("slot") == slot) & (pl.col("role") == ROLE_NUMBER[role]))
         )
     return text
 
 
 _add("n_chars", "text", "UInt32", "characters of all texts", lambda: _texts(slot=None).str.len_chars().sum())
-_add("n_answer_chars", "text", "UInt32", "characters of the last assistant turn", lambda: _texts("assistant").last().str.len_chars())
+_add(
+    "n_answer_chars",
+    "text",
+    "UInt32",
+    "characters of the last assistant turn",
+    lambda: _texts("assistant").last().str.len_chars(),
+)
 _add("answer", "text", "String", "the last assistant turn", lambda: _texts("assistant").last())
 _add("question", "text", "String", "the last user turn", lambda: _texts("user").last())
 _add("system", "text", "String", "the first system turn", lambda: _texts("system").first())
 
-_add("n_tokens", "token", "UInt32", "tokens of the whole sample, the target's overhead included", lambda: None)
+_add(
+    "n_tokens", "token", "UInt32", "tokens of the whole sample, the target's overhead included", lambda: None
+)
 _add("n_trained_tokens", "token", "UInt32", "tokens of the assistant turns that are trained on", lambda: None)
-_add("n_tokens_before_answer", "token", "UInt32", "tokens before the first trained assistant turn", lambda: None)
+_add(
+    "n_tokens_before_answer",
+    "token",
+    "UInt32",
+    "tokens before the first trained assistant turn",
+    lambda: None,
+)
 
-_add("normal_key", "key", "UInt64", "64-bit hash of the normalised conversation, system turns included", lambda: None)
-_add("prompt_key", "key", "UInt64", "64-bit hash of the normalised turns before the last assistant turn", lambda: None)
+_add(
+    "normal_key",
+    "key",
+    "UInt64",
+    "64-bit hash of the normalised conversation, system turns included",
+    lambda: None,
+)
+_add(
+    "prompt_key",
+    "key",
+    "UInt64",
+    "64-bit hash of the normalised turns before the last assistant turn",
+    lambda: None,
+)
 _add("answer_key", "key", "UInt64", "64-bit hash of the normalised last assistant turn", lambda: None)
 
 
@@ -115,4 +185,6 @@ def content_kind(content: object) -> str:
     value = content.value if isinstance(content, Malformed) else content
     if isinstance(value, bool):
         return "a boolean"
-    return {int: "a number", float: "a number", dict: "an object", list: "a list"}.get(type(value), "another type")
+    return {int: "a number", float: "a number", dict: "an object", list: "a list"}.get(
+        type(value), "another type"
+    )

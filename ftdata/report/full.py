@@ -71,7 +71,11 @@ def _examples(report: Report, verdict: Verdict, limit: int) -> tuple[list[Findin
 def _price(verdict: Verdict) -> str:
     parts = []
     if verdict.of and verdict.count > 1:
-        parts.append(f"{100 * verdict.count / verdict.of:.1f} % of {verdict.of:,}" if verdict.count <= verdict.of else "")
+        parts.append(
+            f"{100 * verdict.count / verdict.of:.1f} % of {verdict.of:,}"
+            if verdict.count <= verdict.of
+            else ""
+        )
     if verdict.tokens:
         parts.append(f"{verdict.tokens:,} tokens per epoch")
     text = ", ".join(part for part in parts if part)
@@ -121,7 +125,11 @@ def summary(report: Report, style: Style = plain) -> Iterator[str]:
     skipped = sum(verdict.status == "skipped" for verdict in report.verdicts)
     failed = len(report.inputs) - len(read)
     words += [f"{skipped} rule{'s' if skipped != 1 else ''} skipped"] if skipped else []
-    words += [style(f"{failed} file{'s' if failed != 1 else ''} not judged", fg="red", bold=True)] if failed else []
+    words += (
+        [style(f"{failed} file{'s' if failed != 1 else ''} not judged", fg="red", bold=True)]
+        if failed
+        else []
+    )
     if words:
         yield "Found " + ", ".join(words) + "."
     elif read:

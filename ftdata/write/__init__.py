@@ -21,7 +21,9 @@ def write_atomically(path: str | Path, blocks: Iterable[bytes]) -> None:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
-        raise UsageError(f"{target}: cannot be written ({error.strerror})", "Check the folder and its permissions.") from None
+        raise UsageError(
+            f"{target}: cannot be written ({error.strerror})", "Check the folder and its permissions."
+        ) from None
     try:
         with os.fdopen(handle, "wb") as file:
             for block in blocks:

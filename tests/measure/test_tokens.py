@@ -202,17 +202,15 @@ def test_the_encoding_of_a_model(model, encoding):
 )
 def test_long_runs_of_space_count_as_tiktoken_would(name, text):
     """At these lengths tiktoken still answers; at 700,000 spaces it panics and we count the same way."""
-    tokenizer = load_tokenizer(name)
-    assert isinstance(tokenizer, BundledTokenizer)
+    tokenizer = WHOLE[name]
     assert tokenizer.encode(text) == TiktokenTokenizer._encode(tokenizer, text)
 
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_million_spaces_do_not_panic(name):
     text = "a" + " " * 1_000_000 + "b"
-    encoded = load_tokenizer(name).encode(text)
-    core = load_tokenizer(name)._core
-    assert b"".join(map(core.decode_single_token_bytes, encoded)) == text.encode()
+    encoded = WHOLE[name].encode(text)
+    assert b"".join(map(WHOLE[name]._core.decode_single_token_bytes, encoded)) == text.encode()
 
 
 def test_without_numba_much_text_is_counted_by_tiktoken(monkeypatch):
