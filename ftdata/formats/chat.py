@@ -1,0 +1,214 @@
+"""Turns written as messages: role and content, tool calls, parts, weights, reasoning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ftdata.types import ABSENT, Malformed, Message, Part, ToolCall
+
+POINTERS = tuple(f"/messages/{index}" for index in range(512))
+PLAIN_ROLES = frozenset({"system", "user", "assistant", "developer", "tool"})
+WEIGHT_KEYS = ("weight", "loss_weight", "loss", "loss_scale", "train", "training")
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+KNOWN = frozenset(
+    {"role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal", *WEIGHT_KEYS, *REASONING_KEYS}
+)
+COHERE = {"System": "system", "User": "user", "Chatbot": "assistant", "Tool": "tool"}
+_PARTS = {
+    "text": "text", "input_text": "text", "output_text": "text", "image_url": "image", "image": "image", "input_image": "image",
+    "input_audio": "audio", "audio": "audio", "audio_url": "audio", "video": "video", "video_url": "video", "file": "file",
+    "document": "file", "refusal": "refusal", "reasoning": "reasoning", "thinking": "thinking",
+}  # fmt: skip
+
+
+def parse_messages(value: Any, base: str = "/messages", roles: Mapping[str, str] | None = None, text_key: str = "content") -> list[Message]:
+    """Return the turns of a list of messages. A turn that is no object becomes a message without a role."""
+    if not isinstance(value, list):
+        return []
+    messages = []
+    usual = base == "/messages"
+    for index, item in enumerate(value):
+        pointer = POINTERS[index] if usual and index < 512 else f"{base}/{index}"
+        if type(item) is dict and len(item) == 2 and roles is None:
+            role, content = item.get("role"), item.get(text_key)
+            if type(content) is str and type(role) is str and role in PLAIN_ROLES:
+                messages.append(Message(role, content, pointer, text_key, source_role=role))
+                continue
+        messages += parse_message(item, pointer, roles, text_key)
+    return messages
+
+
+def parse_message(item: Any, pointer: str, roles: Mapping[str, str] | None = None, text_key: str = "content") -> list[Message]:
+    """Return the turn, or the turns that one message of tool results stands for."""
+    if not isinstance(item, dict):
+        return [Message(None, Malformed(item), pointer, "")]
+    source = item.get("role", item.get("from") if text_key == "value" else None)
+    role = source if isinstance(source, str) else None
+    if role is not None and roles is not None:
+        role = roles.get(role, role)
+    content, calls, results = _content(item.get(text_key, ABSENT), f"{pointer}/{text_key}")
+    message = Message(role, content, pointer, text_key, calls, source_role=source)
+    for key, value in item.items():
+        if key in ("role", text_key) or (key == "from" and text_key == "value"):
+            continue
+        if key == "tool_calls":
+            message.tool_calls = _tool_calls(value, f"{pointer}/tool_calls")
+            if not isinstance(value, list) and value is not None:
+                message.extra[key] = value
+        elif key == "function_call":
+            if isinstance(value, dict):
+                message.tool_calls = [_legacy_call(value, f"{pointer}/function_call")]
+            elif value is not None:
+                message.extra[key] = value
+        elif key == "tool_call_id":
+            message.tool_call_id = value
+        elif key == "name":
+            message.name = value
+        elif key in WEIGHT_KEYS and (value is not None or key == "weight"):
+            message.weight, message.weight_key = value, key
+        elif key in REASONING_KEYS and (value is None or isinstance(value, str)):
+            message.reasoning, message.reasoning_key = value or None, key
+        elif key not in WEIGHT_KEYS:
+            message.extra[key] = value
+    if role == "function" and roles is None:
+        message.role = "tool"
+    if message.reasoning is None and isinstance(content, list):
+        _lift_reasoning(message)
+    if not results:
+        return [message]
+    rest = [message] if isinstance(content, list) and content else []
+    return [*results, *rest]
+
+
+def _lift_reasoning(message: Message) -> None:
+    content = message.content
+    assert isinstance(content, list)
+    thoughts = [part for part in content if part.type in ("reasoning", "thinking") and part.text is not None]
+    if thoughts:
+        message.reasoning = "\n".join(part.text or "" for part in thoughts)
+        message.reasoning_key = thoughts[0].type
+        message.content = [part for part in content if part not in thoughts]
+
+
+def _content(value: Any, pointer: str) -> tuple[Any, list[ToolCall], list[Message]]:
+    if isinstance(value, str) or value is None or value is ABSENT:
+        return value, [], []
+    if not isinstance(value, list):
+        return Malformed(value), [], []
+    parts: list[Part] = []
+    calls: list[ToolCall] = []
+    results: list[Message] = []
+    for index, item in enumerate(value):
+        place = f"{pointer}/{index}"
+        kind = item.get("type") if isinstance(item, dict) else None
+        if kind == "tool_use" or (isinstance(item, dict) and "toolUse" in item):
+            raw = item.get("toolUse", item)
+            raw = raw if isinstance(raw, dict) else {}
+            identity = raw.get("id", raw.get("toolUseId"))
+            calls.append(ToolCall(_text(raw.get("name")), raw.get("input", ABSENT), _text(identity), "function", False, place, item))
+        elif kind == "tool_result" or (isinstance(item, dict) and "toolResult" in item):
+            raw = item.get("toolResult", item)
+            raw = raw if isinstance(raw, dict) else {}
+            results.append(_tool_result(raw, place))
+        elif kind == "tool_call" and isinstance(item.get("value"), str):
+            calls += decode_calls(item["value"], place)
+        else:
+            parts.append(parse_part(item))
+    return parts, calls, results
+
+
+def _tool_result(raw: dict[str, Any], pointer: str) -> Message:
+    content = raw.get("content")
+    if isinstance(content, list):
+        content = [parse_part(part) for part in content]
+    elif not isinstance(content, str | None):
+        content = Malformed(content)
+    return Message("tool", content, pointer, "content", tool_call_id=raw.get("tool_use_id", raw.get("toolUseId")), source_role="tool_result")
+
+
+def parse_part(item: Any) -> Part:
+    """Return a content part; one of unknown type keeps its raw value."""
+    if isinstance(item, str):
+        return Part("text", item, None, item)
+    if not isinstance(item, dict):
+        return Part("", None, None, item)
+    kind = item.get("type")
+    if kind is None:
+        if isinstance(item.get("text"), str):
+            return Part("text", item["text"], None, item)
+        media = next((key for key in ("image", "video", "audio", "document") if key in item), None)
+        return Part(media or "", None, None, item) if media else Part("", None, None, item)
+    name = _PARTS.get(kind, kind) if isinstance(kind, str) else ""
+    if name in ("text", "refusal", "reasoning", "thinking"):
+        text = item.get("text", item.get("value", item.get(name)))
+        return Part(name, text if isinstance(text, str) else None, None, item)
+    value = item.get("value", item.get(kind))
+    url = value.get("url", value.get("data")) if isinstance(value, dict) else value
+    return Part(name, None, url if isinstance(url, str) else None, item)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _tool_calls(value: Any, pointer: str) -> list[ToolCall]:
+    if not isinstance(value, list):
+        return []
+    calls = []
+    for index, item in enumerate(value):
+        place = f"{pointer}/{index}"
+        if not isinstance(item, dict):
+            calls.append(ToolCall(None, ABSENT, None, None, False, place, item))
+            continue
+        function = item.get("function")
+        if not isinstance(function, dict):
+            function = item if "name" in item else {}
+        calls.append(
+            ToolCall(
+                _text(function.get("name")), function.get("arguments", ABSENT), _text(item.get("id")), _text(item.get("type")),
+                False, place, item,
+            )
+        )  # fmt: skip
+    return calls
+
+
+def _legacy_call(value: dict[str, Any], pointer: str) -> ToolCall:
+    return ToolCall(_text(value.get("name")), value.get("arguments", ABSENT), None, None, True, pointer, value)
+
+
+def decode_calls(text: str, pointer: str) -> list[ToolCall]:
+    """Return the calls written as JSON text: one object, or a list of them. Undecodable text is one nameless call."""
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        return [ToolCall(None, Malformed(text), None, None, False, pointer, text)]
+    items = value if isinstance(value, list) else [value]
+    calls = []
+    for item in items:
+        if isinstance(item, dict):
+            arguments = item.get("arguments", item.get("parameters", ABSENT))
+            calls.append(ToolCall(_text(item.get("name")), arguments, None, "function", False, pointer, item))
+        else:
+            calls.append(ToolCall(None, Malformed(item), None, None, False, pointer, item))
+    return calls
+
+
+def decode_tools(value: Any) -> tuple[list[Any] | None, str | None]:
+    """Return the tool definitions and why they could not be read, if not. A JSON string is decoded."""
+    if value is None:
+        return None, None
+    if isinstance(value, str):
+        if not value.strip():
+            return None, None
+        try:
+            value = orjson.loads(value)
+        except ValueError:
+            return None, "a text that is not JSON"
+    if isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, list):
+        return None, "not a list"
+    return value, None

@@ -1,0 +1,265 @@
+"""Tell a row's format by its keys and shapes. Sure marks come first, then preference keys, then the rest.
+
+The order and its traps follow the catalogue: preference keys before ``messages`` and ``instruction``, or ranking
+rows are read as plain ones.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_ROLE_SETS = {"System", "User", "Chatbot"}
+_MEDIA = {"images", "videos", "audios", "image"}
+_OPENAI_KEYS = {"messages", "tools", "functions", "parallel_tool_calls", "function_call", "tool_choice"}
+_HUMAN_BOT = re.compile(r"<human>:.*<bot>:", re.S)
+
+
+def detect_row(row: Any) -> str:
+    """Return the id of the row's format, "unknown" if it has none. Never raises, whatever the row is."""
+    if not isinstance(row, dict):
+        return "unknown"
+    messages = row.get("messages")
+    if messages is not None and len(row) == 1 and type(messages) is list:
+        return _messages(row, messages)
+    keys = {key for key in row if isinstance(key, str)}
+    for find in (_marked, _preference):
+        found = find(row, keys)
+        if found:
+            return found
+    if "messages" in keys:
+        if isinstance(messages, str):
+            messages = _decoded(messages)
+        return _messages(row, messages) if isinstance(messages, list) else "openai-chat"
+    if "conversations" in keys or "conversation" in keys:
+        return _conversations(row, keys)
+    return _pairs(row, keys)
+
+
+def _decoded(text: str) -> Any:
+    import orjson
+
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text
+
+
+def is_messages(value: Any, key: str = "role") -> bool:
+    """Whether the value is a list of objects that have the key."""
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) and key in item for item in value)
+
+
+def _marked(row: dict[str, Any], keys: set[str]) -> str | None:
+    if "custom_id" in keys and keys & {"body", "response"}:
+        return "openai-batch-request" if "body" in keys else "batch-output"
+    if "input_ids" in keys:
+        return "pretokenized"
+    if "segments" in keys and isinstance(row["segments"], list):
+        return "segments"
+    if "message_tree_id" in keys and isinstance(row.get("prompt"), dict):
+        return "oasst-tree"
+    if {"message_id", "text", "role"} <= keys:
+        return "oasst-flat"
+    if "contents" in keys and isinstance(row["contents"], list):
+        return "gemini"
+    if "schemaVersion" in keys:
+        return "bedrock-converse"
+    if isinstance(row.get("input"), dict) and ("messages" in row["input"] or keys & {"preferred_output", "preferred_completion"}):
+        return "openai-dpo-oldspec" if keys & {"preferred_completion", "non_preferred_completion"} else "openai-dpo"
+    if keys & {"preferred_output", "non_preferred_output"}:
+        return "openai-dpo"
+    if "chosen_messages" in keys or "rejected_messages" in keys and "messages" not in keys:
+        return "llamafactory-v1-dpo"
+    if "interactions" in keys:
+        return "mistral-instruct"
+    if "instances" in keys and "instruction" in keys:
+        return "self-instruct"
+    if "messages_display" in keys:
+        return "transcript"
+    if "choices" in keys and keys & {"question_id", "model_id"}:
+        return "model-answers"
+    if "spans" in keys and isinstance(row["spans"], list):
+        return "span-labels"
+    if "question" in keys and "function" in keys:
+        return "evaluation-item"
+    if {"name", "parameters"} <= keys or {"function", "type"} == keys:
+        return "tool-definition"
+    if row and all(isinstance(v, dict) and ({"file_name", "hf_hub_url", "script_url"} & set(v)) for v in row.values()):
+        return "dataset-config"
+    return None
+
+
+def _preference(row: dict[str, Any], keys: set[str]) -> str | None:
+    if {"response_j", "response_k"} <= keys:
+        return "preference-paired-se"
+    if not ({"chosen", "rejected"} <= keys or keys & {"rejected_response", "rejected_messages"}):
+        return None
+    if "conversations" in keys:
+        return "sharegpt-ranking"
+    if "messages" in keys:
+        return "preference-messages-swift" if keys & {"rejected_response", "rejected_messages"} else _by_chosen(row)
+    if "query" in keys and "rejected_response" in keys:
+        return "preference-swift-qr"
+    if "instruction" in keys and "chosen" in keys:
+        return "alpaca-ranking"
+    if "prompt" in keys and "chosen" in keys:
+        return "preference-explicit-conv" if isinstance(row["prompt"], list) or isinstance(row["chosen"], list) else "preference-explicit"
+    if keys & {"question", "input", "instruction"}:
+        return "preference-intel"
+    if is_messages(row.get("chosen")):
+        return "preference-implicit-conv"
+    if isinstance(row.get("chosen"), str):
+        return "hh-rlhf" if "\n\nHuman:" in row["chosen"] else "preference-implicit"
+    return "preference-implicit-conv"
+
+
+def _by_chosen(row: dict[str, Any]) -> str:
+    return "preference-implicit-conv" if is_messages(row.get("chosen")) else "preference-messages-axolotl"
+
+
+def _messages(row: dict[str, Any], messages: list[Any]) -> str:
+    """The feature that tells chat rows apart. One pass over the turns: this is where most rows end."""
+    tools = functions = reasoning = thinking = think = swift = weights = False
+    parts: list[dict[str, Any]] = []
+    last = None
+    roles = set()
+    for message in messages:
+        if type(message) is not dict:
+            continue
+        last = message.get("role")
+        if isinstance(last, str):
+            roles.add(last)
+        content = message.get("content")
+        if type(content) is str:
+            if not think and last == "assistant" and "<think>" in content:
+                think = True
+        elif isinstance(content, list):
+            parts += [part for part in content if isinstance(part, dict)]
+        if len(message) > 2:
+            tools |= "tool_calls" in message or "tool_call_id" in message
+            functions |= "function_call" in message
+            reasoning |= "reasoning_content" in message or "reasoning" in message
+            thinking |= "thinking" in message
+            swift |= "loss" in message or "loss_scale" in message
+            weights |= "loss_weight" in message
+        elif "tool_calls" in message or "function_call" in message:
+            tools |= "tool_calls" in message
+            functions |= "function_call" in message
+    if len(row) == 1 and not parts and not (tools or functions or reasoning or thinking or swift or weights or think):
+        if roles <= {"system", "user", "assistant"}:
+            return "openai-chat"
+    if roles & _ROLE_SETS:
+        return "cohere-chat"
+    if "model" in roles and "assistant" not in roles:
+        return "vertex-messages-old"
+    if roles & {"tool_call", "tool_response"} or swift:
+        return "swift-messages"
+    if weights or any("value" in part for part in parts):
+        return "llamafactory-v1"
+    if any(part.get("type") in ("tool_use", "tool_result") for part in parts):
+        return "anthropic-tools"
+    if parts and all("type" not in part for part in parts):
+        return "bedrock-converse"
+    if isinstance(row.get("system"), str):
+        return "anthropic"
+    if row.keys() & {"system_prompt", "available_tools", "only_last"}:
+        return "mistral-instruct"
+    if thinking:
+        return "trl-harmony"
+    if isinstance(row.get("label"), bool) or "kto_tag" in row:
+        return "messages-kto"
+    if row.keys() & _MEDIA:
+        return "messages-mm-columns"
+    if reasoning:
+        return "openai-chat-reasoning"
+    if "functions" in row or functions:
+        return "openai-chat-functions"
+    if last in ("user", "developer") and row.keys() - _OPENAI_KEYS - {"id", "source", "meta", "metadata"}:
+        return "openai-rft"
+    if any(part.get("type") in ("image_url", "image", "input_image") for part in parts):
+        return "openai-chat-vision"
+    if "tools" in row or tools or "tool" in roles:
+        return "openai-chat-tools"
+    return "openai-chat-think" if think else "openai-chat"
+
+
+def _conversations(row: dict[str, Any], keys: set[str]) -> str:
+    turns = row.get("conversations", row.get("conversation"))
+    if isinstance(turns, str):
+        turns = _decoded(turns)
+    if not isinstance(turns, list) or not turns:
+        return "sharegpt"
+    first = next((turn for turn in turns if isinstance(turn, dict)), None)
+    if first is None:
+        return "sharegpt"
+    if "human" in first or ("assistant" in first and "role" not in first):
+        return "swift-pairs"
+    if "input" in first and "output" in first:
+        return "xtuner"
+    if "role" in first and "from" not in first:
+        return "sharegpt-rolecontent"
+    speakers = {turn.get("from") for turn in turns if isinstance(turn, dict) and isinstance(turn.get("from"), str)}
+    if "mask" in keys or speakers & {"User", "Assistant"}:
+        return "nemo-conversations"
+    if "kto_tag" in keys or isinstance(row.get("label"), bool):
+        return "sharegpt-kto"
+    if speakers & {"function_call", "observation"}:
+        return "sharegpt-tools-lf"
+    if any("<tool_call>" in str(turn.get("value")) or "<tools>" in str(turn.get("value")) for turn in turns if isinstance(turn, dict)):
+        return "sharegpt-hermes-tools"
+    return "sharegpt"
+
+
+def _pairs(row: dict[str, Any], keys: set[str]) -> str:
+    if {"prompt", "answers"} <= keys and isinstance(row["answers"], list):
+        return "ranked-nectar"
+    if {"completions", "labels"} <= keys:
+        return "stepwise"
+    if {"prompt", "completion"} <= keys:
+        if "label" in keys:
+            return "unpaired-kto"
+        return "trl-prompt-completion-conv" if isinstance(row["prompt"], list) else "prompt-completion"
+    if {"prompt", "generation"} <= keys:
+        return "metharme"
+    if "instruction" in keys:
+        if "output" in keys:
+            if "kto_tag" in keys:
+                return "alpaca-kto"
+            if keys & _MEDIA:
+                return "alpaca-mm"
+            return "alpaca-history" if row.get("history") or row.get("system") else "alpaca"
+        if "response" in keys:
+            return "dolly" if "context" in keys else "instruction-response"
+    if {"system_prompt", "question", "response"} <= keys:
+        return "orca"
+    if isinstance(row.get("chat"), str):
+        return "glaive-text"
+    if "input" in keys and "[|Human|]" in str(row["input"]):
+        return "baize"
+    if {"text_input", "output"} <= keys:
+        return "gemini-inline"
+    if "query" in keys and keys & {"response", "answer", "output"}:
+        return "query-response"
+    lowered = {key.lower() for key in keys}
+    if {"question", "answer"} <= lowered or {"q", "a"} <= lowered:
+        return "question-answer"
+    if {"input", "output"} <= keys:
+        return "input-output"
+    if {"prompt", "response"} <= keys or {"question", "response"} <= keys:
+        return "query-response"
+    if "response" in keys:
+        return "response-only"
+    if "prompt" in keys:
+        return "trl-prompt-only"
+    if "completion" in keys:
+        return "prompt-completion"
+    if "instruction" in keys or "output" in keys:
+        return "alpaca"
+    if isinstance(row.get("text"), str):
+        if "<|im_start|>" in row["text"]:
+            return "chatml-text"
+        return "human-bot-text" if _HUMAN_BOT.search(row["text"]) else "text-lm"
+    if {"column_1", "column_2"} <= keys:
+        return "column-pairs"
+    return "unknown"
