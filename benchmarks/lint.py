@@ -105,10 +105,20 @@ def main() -> None:
             wall, peak, code = run(command)
             times.append(wall)
             peaks.append(peak)
-        rows[name] = {"seconds": round(statistics.median(times), 3), "peak_mb": round(max(peaks) / 1e6), "exit": code}
-        print(f"{name:<40} {rows[name]['seconds']:>9.2f} s  {rows[name]['peak_mb']:>6} MB  exit {code}", flush=True)
+        rows[name] = {
+            "seconds": round(statistics.median(times), 3),
+            "peak_mb": round(max(peaks) / 1e6),
+            "exit": code,
+        }
+        print(
+            f"{name:<40} {rows[name]['seconds']:>9.2f} s  {rows[name]['peak_mb']:>6} MB  exit {code}",
+            flush=True,
+        )
     size = options.data.stat().st_size / 1e6
-    ours, plain = rows["ftdata lint, core rules, exact tokens"]["seconds"], rows["ftdata lint, no tokens"]["seconds"]
+    ours, plain = (
+        rows["ftdata lint, core rules, exact tokens"]["seconds"],
+        rows["ftdata lint, no tokens"]["seconds"],
+    )
     ratios = {
         "tiktoken loop / ftdata with exact tokens": rows["tiktoken loop, one core"]["seconds"] / ours,
         "MB/s without tokens": size / plain,
@@ -120,8 +130,13 @@ def main() -> None:
     for name, ratio in ratios.items():
         print(f"{name:<62} {ratio:8.1f}")
     if options.out:
-        facts = {"machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}", "mb": round(size)}
-        options.out.write_text(json.dumps(facts | {"rows": rows, "ratios": {k: round(v, 2) for k, v in ratios.items()}}, indent=1) + "\n")
+        facts = {
+            "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+            "mb": round(size),
+        }
+        options.out.write_text(
+            json.dumps(facts | {"rows": rows, "ratios": {k: round(v, 2) for k, v in ratios.items()}}, indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":

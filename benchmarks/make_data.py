@@ -42,7 +42,10 @@ def main() -> None:
             seed = number // len(rows) * 1_000_003 + (number % len(rows) if number >= len(rows) else 0)
             messages = [
                 {"role": "user", "content": edited(prompt, words, seed, options.share)},
-                {"role": "assistant", "content": edited(answer, words, seed + 7 if seed else 0, options.share)},
+                {
+                    "role": "assistant",
+                    "content": edited(answer, words, seed + 7 if seed else 0, options.share),
+                },
             ]
             sink.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
 

@@ -53,9 +53,7 @@ def lint(
         ignore=_names(ignore),
         tokenizer=tokenizer or data.get("tokenizer"),
     )
-    return judge(
-        _paths(paths), choice, Options(format=format, eval_paths=_paths(eval), jobs=jobs, fail_on=fail_on)
-    )
+    return judge(_paths(paths), choice, Options(format=format, eval_paths=_paths(eval), jobs=jobs, fail_on=fail_on))
 
 
 def _names(value: Names) -> tuple[str, ...]:

@@ -90,8 +90,6 @@ def _check(data: dict[str, Any], path: Path) -> dict[str, Any]:
         where = ".".join(str(part) for part in first["loc"])
         known = [name.replace("_", "-") for name in File.model_fields]
         if first["type"] == "extra_forbidden":
-            raise ConfigError(
-                f"{path}: unknown field '{where}'.{suggest(where, known)}", f"Known: {', '.join(known)}."
-            ) from None
+            raise ConfigError(f"{path}: unknown field '{where}'.{suggest(where, known)}", f"Known: {', '.join(known)}.") from None
         raise ConfigError(f"{path}: {where}: {first['msg']}") from None
     return {k: v for k, v in checked.model_dump(by_alias=True).items() if v is not None}

@@ -95,17 +95,11 @@ def _load_named(folder: str, word: str, name: str, seen: tuple[str, ...] = ()) -
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
         if not path.is_file():
-            raise UsageError(
-                f"{word} pack {name} is not a file", "Give the path of a YAML pack, or a built-in name."
-            )
+            raise UsageError(f"{word} pack {name} is not a file", "Give the path of a YAML pack, or a built-in name.")
     elif name not in known:
-        raise UsageError(
-            f"unknown {word} '{name}'.{suggest(name, known)}", f"Known {word}s: {', '.join(known)}."
-        )
+        raise UsageError(f"unknown {word} '{name}'.{suggest(name, known)}", f"Known {word}s: {', '.join(known)}.")
     if name in seen:
-        raise ConfigError(
-            f"{path}: pack extends itself through {' -> '.join(seen)}", "Remove one of the 'extends'."
-        )
+        raise ConfigError(f"{path}: pack extends itself through {' -> '.join(seen)}", "Remove one of the 'extends'.")
     pack = _load(path, f"{word} {name}")
     inherited: list[Pack] = []
     for parent in pack.data.get("extends") or []:
@@ -119,13 +113,9 @@ def _load(path: Path, origin: str) -> Pack:
     try:
         data = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror})", "Check the path and its permissions."
-        ) from None
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})", "Check the path and its permissions.") from None
     except (yaml.YAMLError, UnicodeError, RecursionError, ValueError) as error:
-        raise ConfigError(
-            f"{path}: not valid YAML ({_one_line(error)})", "Mend the file at that place."
-        ) from None
+        raise ConfigError(f"{path}: not valid YAML ({_one_line(error)})", "Mend the file at that place.") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: a pack is a YAML mapping with 'name' and 'rules'", "See CONTRIBUTING.md.")
     check_pack(data, str(path))
@@ -211,9 +201,7 @@ def _check_setting(rule: Rule, key: str, value: Any, where: str) -> None:
         return
     elif key not in rule.params:
         known = [*rule.params, *RULE_FIELDS]
-        raise ConfigError(
-            f"{where}: unknown parameter '{key}'.{suggest(key, known)}", f"Known: {', '.join(known)}."
-        )
+        raise ConfigError(f"{where}: unknown parameter '{key}'.{suggest(key, known)}", f"Known: {', '.join(known)}.")
     else:
         default = rule.params[key]
         if not _same_type(default, value):
@@ -267,18 +255,10 @@ def check_custom(entries: Any, where: str) -> None:
             raise ConfigError(f"{where}: a custom rule needs code, name and where")
         for key in entry:
             if key not in CUSTOM_FIELDS:
-                raise ConfigError(
-                    f"{where}: custom rule: unknown field '{key}'.{suggest(str(key), CUSTOM_FIELDS)}"
-                )
+                raise ConfigError(f"{where}: custom rule: unknown field '{key}'.{suggest(str(key), CUSTOM_FIELDS)}")
         if str(entry["code"]).upper().startswith("FT"):
-            raise ConfigError(
-                f"{where}: custom rule {entry['code']}: the prefix FT is ftdata's own; take another"
-            )
+            raise ConfigError(f"{where}: custom rule {entry['code']}: the prefix FT is ftdata's own; take another")
         if entry.get("severity", "warning") not in SEVERITIES:
-            raise ConfigError(
-                f"{where}: custom rule {entry['code']}: severity must be one of {', '.join(SEVERITIES)}"
-            )
+            raise ConfigError(f"{where}: custom rule {entry['code']}: severity must be one of {', '.join(SEVERITIES)}")
         if find_rule(str(entry["name"])) or find_rule(str(entry["code"])):
-            raise ConfigError(
-                f"{where}: custom rule {entry['code']} {entry['name']}: that code or name is taken"
-            )
+            raise ConfigError(f"{where}: custom rule {entry['code']} {entry['name']}: that code or name is taken")

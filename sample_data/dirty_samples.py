@@ -1,4 +1,4 @@
-# ruff: noqa: E501, D102, D103
+# ruff: noqa: D102, D103
 """The files with planted faults. Each fault is noted with the line where its sample starts."""
 
 import json

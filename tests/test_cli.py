@@ -24,9 +24,7 @@ def run(*arguments, stdin=None, cwd=None, env=None):
 
 @pytest.fixture
 def clean(write_jsonl, chat):
-    return write_jsonl(
-        [chat(f"How many legs has animal number {n}?", f"It has {n} legs.") for n in range(12)], "clean.jsonl"
-    )
+    return write_jsonl([chat(f"How many legs has animal number {n}?", f"It has {n} legs.") for n in range(12)], "clean.jsonl")
 
 
 @pytest.fixture

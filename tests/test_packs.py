@@ -30,9 +30,7 @@ def test_a_goal_sets_its_sample_counts():
 
 
 def test_configuration_beats_the_goal_and_names_itself_as_the_origin():
-    chosen = rules(
-        goal="style", config={"rules": {"too-few-samples": {"minimum": 80}}}, config_origin="ftdata.toml"
-    )
+    chosen = rules(goal="style", config={"rules": {"too-few-samples": {"minimum": 80}}}, config_origin="ftdata.toml")
     assert chosen["too-few-samples"].params["minimum"] == 80
     assert chosen["too-few-samples"].origin["minimum"] == "ftdata.toml"
     assert chosen["too-few-samples"].origin["recommended"] == "goal style"
@@ -100,9 +98,7 @@ def test_every_shipped_pack_loads():
 def test_budgets_are_counts_or_shares():
     assert parse_budget("> 1%", "x") == (0.01, True)
     assert parse_budget("> 10", "x") == (10, False)
-    selected = rules(config={"rules": {"empty-content": {"error": "> 1%", "warning": "> 0"}}})[
-        "empty-content"
-    ]
+    selected = rules(config={"rules": {"empty-content": {"error": "> 1%", "warning": "> 0"}}})["empty-content"]
     assert budgeted(selected, 1, 200) == "warning"
     assert budgeted(selected, 3, 200) == "error"
 
@@ -119,9 +115,7 @@ def test_the_closest_configuration_wins_and_nothing_is_merged(tmp_path):
 
 def test_extend_inherits_and_the_heir_wins(tmp_path):
     (tmp_path / "base.toml").write_text('goal = "domain"\n[rules]\nblank-line = "off"\n')
-    (tmp_path / "ftdata.toml").write_text(
-        'extend = "base.toml"\ngoal = "style"\n[rules]\nmojibake = "error"\n'
-    )
+    (tmp_path / "ftdata.toml").write_text('extend = "base.toml"\ngoal = "style"\n[rules]\nmojibake = "error"\n')
     data = load_config(tmp_path / "ftdata.toml").data
     assert data["goal"] == "style"
     assert data["rules"] == {"blank-line": "off", "mojibake": "error"}

@@ -176,6 +176,4 @@ def media_placeholders(s: Sample, p: dict[str, Any]) -> Iterator[At]:
             continue
         found = sum(message.text.count(placeholder) for message in s.turns())
         if found != len(files):
-            yield at(
-                pointer=f"/{column}", found=found, expected=len(files), placeholder=placeholder, column=column
-            )
+            yield at(pointer=f"/{column}", found=found, expected=len(files), placeholder=placeholder, column=column)

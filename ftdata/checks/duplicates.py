@@ -56,9 +56,7 @@ def normalised_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     """
     import polars as pl
 
-    frame = data.train.unique("id", keep="first", maintain_order=True).filter(
-        pl.col("normal_key").is_not_null()
-    )
+    frame = data.train.unique("id", keep="first", maintain_order=True).filter(pl.col("normal_key").is_not_null())
     for index, first in _repeats(frame, "normal_key").iter_rows():
         yield hit(index, first)
 

@@ -87,9 +87,7 @@ def malformed_message(s: Sample, p: dict[str, Any]) -> Iterator[At]:
         elif message.source_role is None:
             yield at(message, key="", problem="has no role")
         else:
-            yield at(
-                message, key="role", problem=f"has a role that is {_name(message.source_role)}, not a text"
-            )
+            yield at(message, key="role", problem=f"has a role that is {_name(message.source_role)}, not a text")
 
 
 @rule(
@@ -180,9 +178,7 @@ def malformed_part(s: Sample, p: dict[str, Any]) -> Iterator[At]:
             elif part.type == "text" and not isinstance(part.text, str):
                 yield at(message, key=key, index=index, problem="is of type text and holds no text")
             elif (
-                isinstance(part.raw, dict)
-                and isinstance(part.raw.get("image_url"), str)
-                and part.raw.get("type") == "image_url"
+                isinstance(part.raw, dict) and isinstance(part.raw.get("image_url"), str) and part.raw.get("type") == "image_url"
             ):
                 yield at(
                     message,
@@ -213,11 +209,7 @@ def extra_key(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     if s.kind in ("reinforcement", "none"):
         return
     for key in s.keys:
-        if (
-            key not in p["allowed"]
-            and key not in ("input", "preferred_output", "non_preferred_output")
-            and key in s.extra
-        ):
+        if key not in p["allowed"] and key not in ("input", "preferred_output", "non_preferred_output") and key in s.extra:
             yield at(pointer="/" + key.replace("~", "~0").replace("/", "~1"), key_name=key)
 
 
@@ -433,9 +425,5 @@ def target_ends(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     date = datetime.date.fromisoformat(str(p["date"]))
     today = datetime.date.fromisoformat(p["today"]) if p["today"] else datetime.date.today()
     days = (date - today).days
-    left = (
-        f" (in {days} day{'s' if days != 1 else ''})"
-        if days > 0
-        else " (that day has come: no new job can be created)"
-    )
+    left = f" (in {days} day{'s' if days != 1 else ''})" if days > 0 else " (that day has come: no new job can be created)"
     yield hit(None, left=left, date=date.isoformat())

@@ -36,9 +36,7 @@ FORMATS = ("full", "concise", "json", "json-lines")
     metavar="NAME",
     help="What the data shall teach: style, task, domain ... sets sample counts.",
 )
-@click.option(
-    "--from", "format_", metavar="FORMAT", help="Read the rows as this format instead of detecting it."
-)
+@click.option("--from", "format_", metavar="FORMAT", help="Read the rows as this format instead of detecting it.")
 @click.option(
     "--eval",
     "evals",
@@ -46,9 +44,7 @@ FORMATS = ("full", "concise", "json", "json-lines")
     metavar="PATH",
     help="An evaluation file: training samples must not be in it. Files named eval, test, valid ... are taken as such.",
 )
-@click.option(
-    "--tokenizer", metavar="PATH", help="Count tokens with this tokenizer.json, model folder or encoding."
-)
+@click.option("--tokenizer", metavar="PATH", help="Count tokens with this tokenizer.json, model folder or encoding.")
 @click.option(
     "--select",
     multiple=True,
@@ -71,9 +67,7 @@ FORMATS = ("full", "concise", "json", "json-lines")
     help="full (default), concise, json or json-lines.",
 )
 @click.option("-o", "--output-file", metavar="FILE", help="Write the report to a file.")
-@click.option(
-    "--findings", "findings_path", metavar="FILE", help="Also write every finding to a Parquet file."
-)
+@click.option("--findings", "findings_path", metavar="FILE", help="Also write every finding to a Parquet file.")
 @click.option("--statistics", is_flag=True, help="Print counts per rule only.")
 @click.option(
     "--max-examples",
@@ -95,9 +89,7 @@ FORMATS = ("full", "concise", "json", "json-lines")
     type=click.IntRange(min=1),
     help="Worker processes (default: one a core, for large inputs).",
 )
-@click.option(
-    "--show-rules", is_flag=True, help="Print the rules that would run, and where each value comes from."
-)
+@click.option("--show-rules", is_flag=True, help="Print the rules that would run, and where each value comes from.")
 def command(**options: Any) -> int:
     """Judge data files: what a provider rejects, what trains a model wrongly.
 
@@ -128,9 +120,7 @@ def command(**options: Any) -> int:
         raise UsageError(f"unknown output format '{output}'", f"Known: {', '.join(FORMATS)}.")
     for written in (options["output_file"], options["findings_path"]):
         if written and any(os.path.realpath(written) == os.path.realpath(path) for path in options["paths"]):
-            raise UsageError(
-                f"{written} is an input; a report is not written over it", "Choose another name."
-            )
+            raise UsageError(f"{written} is an input; a report is not written over it", "Choose another name.")
     evals = options["evals"] or tuple(str(config.folder / path) for path in data.get("eval") or ())
     from ftdata.cli.progress import Progress
 

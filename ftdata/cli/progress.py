@@ -31,14 +31,10 @@ class Progress:
         share = done / total if total else 1.0
         left = (now - self.started) * (1 - share) / share if share else 0.0
         bar = "#" * int(30 * share)
-        sys.stderr.write(
-            f"\r{self.word} [{bar:<30}] {100 * share:3.0f} %  {done / 1e6:,.0f} MB, {left:,.0f} s left \x1b[K"
-        )
+        sys.stderr.write(f"\r{self.word} [{bar:<30}] {100 * share:3.0f} %  {done / 1e6:,.0f} MB, {left:,.0f} s left \x1b[K")
         sys.stderr.flush()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.visible:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

@@ -34,9 +34,7 @@ def command(name: str | None, every: bool, output: str) -> None:
     found = find_rule(name)
     if found is None:
         known = [*RULES, *(rule.code for rule in RULES.values())]
-        raise UsageError(
-            f"unknown rule '{name}'.{suggest(name, known)}", "`ftdata rule --all` lists every rule."
-        )
+        raise UsageError(f"unknown rule '{name}'.{suggest(name, known)}", "`ftdata rule --all` lists every rule.")
     if output == "json":
         click.echo(json.dumps(describe(found), ensure_ascii=False, indent=1))
         return
@@ -70,11 +68,7 @@ def describe(rule: Any) -> dict[str, Any]:
         "kinds": list(rule.kinds),
         "message": rule.message,
         "help": rule.help,
-        "params": {
-            k: list(v) if isinstance(v, tuple | set | frozenset) else v
-            for k, v in rule.params.items()
-            if k != "target"
-        },
+        "params": {k: list(v) if isinstance(v, tuple | set | frozenset) else v for k, v in rule.params.items() if k != "target"},
         "fix_safety": rule.fix_safety,
         "suppressible": rule.suppressible,
         "catalogue": list(rule.catalogue),

@@ -14,7 +14,17 @@ PLAIN_ROLES = frozenset({"system", "user", "assistant", "developer", "tool"})
 WEIGHT_KEYS = ("weight", "loss_weight", "loss", "loss_scale", "train", "training")
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 KNOWN = frozenset(
-    {"role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal", *WEIGHT_KEYS, *REASONING_KEYS}
+    {
+        "role",
+        "content",
+        "name",
+        "tool_calls",
+        "tool_call_id",
+        "function_call",
+        "refusal",
+        *WEIGHT_KEYS,
+        *REASONING_KEYS,
+    }
 )
 COHERE = {"System": "system", "User": "user", "Chatbot": "assistant", "Tool": "tool"}
 _PARTS = {
@@ -24,7 +34,9 @@ _PARTS = {
 }  # fmt: skip
 
 
-def parse_messages(value: Any, base: str = "/messages", roles: Mapping[str, str] | None = None, text_key: str = "content") -> list[Message]:
+def parse_messages(
+    value: Any, base: str = "/messages", roles: Mapping[str, str] | None = None, text_key: str = "content"
+) -> list[Message]:
     """Return the turns of a list of messages. A turn that is no object becomes a message without a role."""
     if not isinstance(value, list):
         return []
@@ -108,7 +120,17 @@ def _content(value: Any, pointer: str) -> tuple[Any, list[ToolCall], list[Messag
             raw = item.get("toolUse", item)
             raw = raw if isinstance(raw, dict) else {}
             identity = raw.get("id", raw.get("toolUseId"))
-            calls.append(ToolCall(_text(raw.get("name")), raw.get("input", ABSENT), _text(identity), "function", False, place, item))
+            calls.append(
+                ToolCall(
+                    _text(raw.get("name")),
+                    raw.get("input", ABSENT),
+                    _text(identity),
+                    "function",
+                    False,
+                    place,
+                    item,
+                )
+            )
         elif kind == "tool_result" or (isinstance(item, dict) and "toolResult" in item):
             raw = item.get("toolResult", item)
             raw = raw if isinstance(raw, dict) else {}
@@ -126,7 +148,14 @@ def _tool_result(raw: dict[str, Any], pointer: str) -> Message:
         content = [parse_part(part) for part in content]
     elif not isinstance(content, str | None):
         content = Malformed(content)
-    return Message("tool", content, pointer, "content", tool_call_id=raw.get("tool_use_id", raw.get("toolUseId")), source_role="tool_result")
+    return Message(
+        "tool",
+        content,
+        pointer,
+        "content",
+        tool_call_id=raw.get("tool_use_id", raw.get("toolUseId")),
+        source_role="tool_result",
+    )
 
 
 def parse_part(item: Any) -> Part:

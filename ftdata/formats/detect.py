@@ -69,7 +69,7 @@ def _marked(row: dict[str, Any], keys: set[str]) -> str | None:
         return "openai-dpo-oldspec" if keys & {"preferred_completion", "non_preferred_completion"} else "openai-dpo"
     if keys & {"preferred_output", "non_preferred_output"}:
         return "openai-dpo"
-    if "chosen_messages" in keys or "rejected_messages" in keys and "messages" not in keys:
+    if "chosen_messages" in keys or ("rejected_messages" in keys and "messages" not in keys):
         return "llamafactory-v1-dpo"
     if "interactions" in keys:
         return "mistral-instruct"
@@ -104,7 +104,11 @@ def _preference(row: dict[str, Any], keys: set[str]) -> str | None:
     if "instruction" in keys and "chosen" in keys:
         return "alpaca-ranking"
     if "prompt" in keys and "chosen" in keys:
-        return "preference-explicit-conv" if isinstance(row["prompt"], list) or isinstance(row["chosen"], list) else "preference-explicit"
+        return (
+            "preference-explicit-conv"
+            if isinstance(row["prompt"], list) or isinstance(row["chosen"], list)
+            else "preference-explicit"
+        )
     if keys & {"question", "input", "instruction"}:
         return "preference-intel"
     if is_messages(row.get("chosen")):
@@ -206,7 +210,9 @@ def _conversations(row: dict[str, Any], keys: set[str]) -> str:
         return "sharegpt-kto"
     if speakers & {"function_call", "observation"}:
         return "sharegpt-tools-lf"
-    if any("<tool_call>" in str(turn.get("value")) or "<tools>" in str(turn.get("value")) for turn in turns if isinstance(turn, dict)):
+    if any(
+        "<tool_call>" in str(turn.get("value")) or "<tools>" in str(turn.get("value")) for turn in turns if isinstance(turn, dict)
+    ):
         return "sharegpt-hermes-tools"
     return "sharegpt"
 

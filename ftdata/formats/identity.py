@@ -59,7 +59,12 @@ def _is_plain(message: Message) -> bool:
 def _canonical_message(message: Message, numbers: dict[str, int]) -> list[Any]:
     content: Any = message.content
     if isinstance(content, list):
-        texts = [part.text if part.type == "text" and part.text is not None else {"part": part.type, "url": part.url, "raw": None if part.url else part.raw} for part in content]
+        texts = [
+            part.text
+            if part.type == "text" and part.text is not None
+            else {"part": part.type, "url": part.url, "raw": None if part.url else part.raw}
+            for part in content
+        ]
         content = texts[0] if len(texts) == 1 and isinstance(texts[0], str) else texts
     elif isinstance(content, Malformed):
         content = {"malformed": content.value}
@@ -136,7 +141,10 @@ def _outline_message(message: Message) -> Message:
         content = [replace(part, text=_draw(part.text)) if part.text is not None else part for part in content]
     calls = [replace(call, arguments=_outline_arguments(call.arguments)) for call in message.tool_calls]
     return replace(
-        message, content=content, tool_calls=calls, reasoning=_draw(message.reasoning) if message.reasoning else message.reasoning
+        message,
+        content=content,
+        tool_calls=calls,
+        reasoning=_draw(message.reasoning) if message.reasoning else message.reasoning,
     )
 
 
@@ -164,11 +172,22 @@ def shape(sample: Sample) -> Hashable:
 
 def _turn_shape(message: Message) -> Hashable:
     content = message.content
-    if type(content) is str and not message.tool_calls and not message.extra and message.weight_key is None and message.reasoning_key is None:
+    if (
+        type(content) is str
+        and not message.tool_calls
+        and not message.extra
+        and message.weight_key is None
+        and message.reasoning_key is None
+    ):
         # The pointer tells formats with turns under keys of their own apart; among messages it counts the turns.
         kind = "x" if content and not content.isspace() else " " if content else ""
         if message.tool_call_id is None and message.name is None:
-            return (message.role, kind, message.source_role if type(message.source_role) is str else None, message.pointer)
+            return (
+                message.role,
+                kind,
+                message.source_role if type(message.source_role) is str else None,
+                message.pointer,
+            )
     return (
         message.role, _content_shape(content), _scalar(message.source_role), message.pointer, message.content_key,
         tuple([_call_shape(call) for call in message.tool_calls]), _scalar(message.tool_call_id, text=True), _scalar(message.name),

@@ -35,7 +35,13 @@ def parse(row: Any, format: str, columns: Mapping[str, str] | None = None) -> Sa
         renames = {own: name for name, own in columns.items()}
         row = {renames.get(key, key): value for key, value in row.items()}
     if len(row) == 1 and known.family == "openai" and type(row.get("messages")) is list:
-        return Sample(known.id, known.kind, parse_messages(row["messages"]), keys=("messages",), problem=None if row["messages"] else "the conversation is empty")
+        return Sample(
+            known.id,
+            known.kind,
+            parse_messages(row["messages"]),
+            keys=("messages",),
+            problem=None if row["messages"] else "the conversation is empty",
+        )
     sample = Sample(known.id, known.kind, [], keys=tuple(map(str, row)))
     sample.extra = {str(key): value for key, value in row.items() if key not in known.keys}
     parser = PARSERS.get(known.id) or PARSERS.get(known.family)
@@ -80,7 +86,14 @@ def _explain(name: str, row: dict[str, Any]) -> str:
 def _type(value: Any) -> str:
     if isinstance(value, bool):
         return "a boolean"
-    return {str: "a text", int: "a number", float: "a number", dict: "an object", list: "a list", type(None): "null"}.get(type(value), "another type")
+    return {
+        str: "a text",
+        int: "a number",
+        float: "a number",
+        dict: "an object",
+        list: "a list",
+        type(None): "null",
+    }.get(type(value), "another type")
 
 
 def _json_cell(value: Any) -> Any:
@@ -133,7 +146,10 @@ def _openai(row: dict[str, Any], sample: Sample) -> None:
     if sample.format == "swift-messages":
         for message in sample.messages:
             if message.source_role == "tool_call" and isinstance(message.content, str):
-                message.tool_calls, message.content = decode_calls(message.content, message.content_pointer), ABSENT
+                message.tool_calls, message.content = (
+                    decode_calls(message.content, message.content_pointer),
+                    ABSENT,
+                )
     if isinstance(row.get("system"), str) and sample.format in ("anthropic", "anthropic-tools"):
         sample.messages.insert(0, Message("system", row["system"], "/system", "", source_role="system"))
     _take_tools(row, sample)
@@ -183,7 +199,10 @@ def _speaker_turns(turns: Any, base: str) -> list[Message]:
                 continue
             message = messages.pop()
         if message.source_role in ("function_call", "tool_call") and isinstance(message.content, str):
-            message.tool_calls, message.content = decode_calls(message.content, message.content_pointer), ABSENT
+            message.tool_calls, message.content = (
+                decode_calls(message.content, message.content_pointer),
+                ABSENT,
+            )
         elif message.role == "assistant" and isinstance(message.content, str) and "<tool_call>" in message.content:
             _lift_hermes(message)
         messages.append(message)
@@ -243,7 +262,13 @@ def _swift_pairs(row: dict[str, Any], sample: Sample) -> None:
         if not isinstance(item, dict):
             sample.messages.append(Message(None, Malformed(item), place, ""))
             continue
-        for name, role in (("system", "system"), ("human", "user"), ("input", "user"), ("assistant", "assistant"), ("output", "assistant")):
+        for name, role in (
+            ("system", "system"),
+            ("human", "user"),
+            ("input", "user"),
+            ("assistant", "assistant"),
+            ("output", "assistant"),
+        ):
             if name in item and not (name == "system" and not item[name]):
                 sample.messages.append(_field(item, name, role, place))
 
@@ -292,7 +317,10 @@ def _alpaca(row: dict[str, Any], sample: Sample) -> None:
         sample.messages.append(_field(row, "instruction", "user"))
     _take_media(row, sample)
     if sample.kind == "preference":
-        sample.chosen, sample.rejected = [_field(row, "chosen", "assistant")], [_field(row, "rejected", "assistant")]
+        sample.chosen, sample.rejected = (
+            [_field(row, "chosen", "assistant")],
+            [_field(row, "rejected", "assistant")],
+        )
         return
     sample.messages.append(_field(row, "output" if "output" in row or "response" not in row else "response", "assistant"))
     if sample.kind == "unpaired-preference":
@@ -312,7 +340,10 @@ def _self_instruct(row: dict[str, Any], sample: Sample) -> None:
         text = f"{instruction}\n{given}"
     elif not isinstance(instruction, str | None):
         text = Malformed(instruction)
-    sample.messages = [Message("user", text, "/instruction", "", source_role="user"), _field(first, "output", "assistant", "/instances/0")]
+    sample.messages = [
+        Message("user", text, "/instruction", "", source_role="user"),
+        _field(first, "output", "assistant", "/instances/0"),
+    ]
     if isinstance(instances, list) and len(instances) > 1:
         sample.extra["instances"] = instances[1:]
 
@@ -351,7 +382,10 @@ def _query_response(row: dict[str, Any], sample: Sample) -> None:
         _system(row, sample, "system")
         _history(row, sample)
         sample.messages.append(_field(row, question, "user"))
-        sample.chosen, sample.rejected = [_field(row, answer, "assistant")], [_field(row, "rejected_response", "assistant")]
+        sample.chosen, sample.rejected = (
+            [_field(row, answer, "assistant")],
+            [_field(row, "rejected_response", "assistant")],
+        )
         return
     _pair(row, sample, question, answer, "system")
 
@@ -361,7 +395,14 @@ def _question_answer(row: dict[str, Any], sample: Sample) -> None:
     names = {key.lower(): key for key in row if isinstance(key, str)}
     if sample.format == "orca":
         return _pair(row, sample, "question", "response", "system_prompt")
-    for prompt, answer in (("question", "answer"), ("q", "a"), ("text_input", "output"), ("input", "output"), ("prompt", "generation"), ("column_1", "column_2")):
+    for prompt, answer in (
+        ("question", "answer"),
+        ("q", "a"),
+        ("text_input", "output"),
+        ("input", "output"),
+        ("prompt", "generation"),
+        ("column_1", "column_2"),
+    ):
         if prompt in names and answer in names:
             sample.extra.pop(names[prompt], None)
             sample.extra.pop(names[answer], None)
@@ -437,7 +478,10 @@ def _preference_messages(row: dict[str, Any], sample: Sample) -> None:
 @_parser("preference-paired-se")
 def _paired(row: dict[str, Any], sample: Sample) -> None:
     sample.messages = [_field(row, "question", "user")]
-    sample.chosen, sample.rejected = [_field(row, "response_j", "assistant")], [_field(row, "response_k", "assistant")]
+    sample.chosen, sample.rejected = (
+        [_field(row, "response_j", "assistant")],
+        [_field(row, "response_k", "assistant")],
+    )
 
 
 @_parser("ranked-nectar")
@@ -489,17 +533,28 @@ def _hh(row: dict[str, Any], sample: Sample) -> None:
 
 @_parser("preference-implicit")
 def _implicit(row: dict[str, Any], sample: Sample) -> None:
-    sample.chosen, sample.rejected = [_field(row, "chosen", "assistant")], [_field(row, "rejected", "assistant")]
+    sample.chosen, sample.rejected = (
+        [_field(row, "chosen", "assistant")],
+        [_field(row, "rejected", "assistant")],
+    )
 
 
 @_parser("glaive", "baize", "transcript", "human-bot-text")
 def _spoken(row: dict[str, Any], sample: Sample) -> None:
-    key = {"glaive-text": "chat", "baize": "input", "transcript": "messages_display", "human-bot-text": "text"}[sample.format]
+    key = {
+        "glaive-text": "chat",
+        "baize": "input",
+        "transcript": "messages_display",
+        "human-bot-text": "text",
+    }[sample.format]
     text = row.get(key)
     sample.messages = _transcript(text, sample.format, f"/{key}") if isinstance(text, str) else []
     sample.kind = "sft"
     if sample.format == "glaive-text" and isinstance(row.get("system"), str):
-        sample.messages.insert(0, Message("system", row["system"].removeprefix("SYSTEM:").strip(), "/system", "", source_role="system"))
+        sample.messages.insert(
+            0,
+            Message("system", row["system"].removeprefix("SYSTEM:").strip(), "/system", "", source_role="system"),
+        )
     if not sample.messages:
         sample.problem = f"{key} holds no turns"
 
@@ -511,7 +566,9 @@ def _plain_text(row: dict[str, Any], sample: Sample) -> None:
         turns = _CHATML.findall(row["text"])
         if turns:
             sample.kind = "sft"
-            sample.messages = [Message(SPEAKERS.get(role, role), text.strip(), "/text", "", source_role=role) for role, text in turns]
+            sample.messages = [
+                Message(SPEAKERS.get(role, role), text.strip(), "/text", "", source_role=role) for role, text in turns
+            ]
             return
     sample.messages = [_field(row, key, "assistant")]
 
@@ -558,7 +615,15 @@ def _gemini_turn(item: dict[str, Any], role: str | None, pointer: str) -> Messag
         if isinstance(call, dict):
             name = call.get("name")
             message.tool_calls.append(
-                ToolCall(name if isinstance(name, str) else None, call.get("args", ABSENT), None, "function", False, f"{pointer}/parts/{index}", part)
+                ToolCall(
+                    name if isinstance(name, str) else None,
+                    call.get("args", ABSENT),
+                    None,
+                    "function",
+                    False,
+                    f"{pointer}/parts/{index}",
+                    part,
+                )
             )
         elif isinstance(answer, dict):
             message.role = "tool"
@@ -571,7 +636,9 @@ def _gemini_turn(item: dict[str, Any], role: str | None, pointer: str) -> Messag
         else:
             parts.append(parse_part(part))
     # One text part and a text mean the same.
-    message.content = parts[0].text if len(parts) == 1 and parts[0].type == "text" and parts[0].text is not None else (parts or ABSENT)
+    message.content = (
+        parts[0].text if len(parts) == 1 and parts[0].type == "text" and parts[0].text is not None else (parts or ABSENT)
+    )
     return message
 
 
@@ -602,7 +669,10 @@ def _oasst(row: dict[str, Any], sample: Sample) -> None:
         if not replies:
             break
         leaves += len(replies) - 1
-        index, node = min(replies, key=lambda pair: (pair[1]["rank"] if isinstance(pair[1].get("rank"), int) else 99, pair[0]))
+        index, node = min(
+            replies,
+            key=lambda pair: (pair[1]["rank"] if isinstance(pair[1].get("rank"), int) else 99, pair[0]),
+        )
         pointer = f"{pointer}/replies/{index}"
     if leaves:
         sample.extra["other_replies"] = leaves

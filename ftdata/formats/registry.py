@@ -51,15 +51,31 @@ _add("openai", "sft", f"{_CHAT} {_MEDIA}", messages_mm_columns="chat messages wi
 _add("openai", "unpaired-preference", f"{_CHAT} label kto_tag", messages_kto="chat messages with a label (KTO)")
 _add("openai", "reinforcement", _CHAT, openai_rft="OpenAI reinforcement fine-tuning")
 _add("openai", "sft", f"{_CHAT} {_MEDIA} channel objects label", swift_messages="MS-Swift messages")
-_add("openai", "sft", f"{_CHAT} system", anthropic="Anthropic messages", anthropic_tools="Anthropic messages with tools")
+_add(
+    "openai",
+    "sft",
+    f"{_CHAT} system",
+    anthropic="Anthropic messages",
+    anthropic_tools="Anthropic messages with tools",
+)
 _add("openai", "sft", _CHAT, cohere_chat="Cohere chat", vertex_messages_old="Vertex messages (old)")
-_add("openai-preference", "preference", "input preferred_output non_preferred_output", openai_dpo="OpenAI preference")
+_add(
+    "openai-preference",
+    "preference",
+    "input preferred_output non_preferred_output",
+    openai_dpo="OpenAI preference",
+)
 _add(
     "openai-preference", "preference", "input preferred_completion non_preferred_completion",
     openai_dpo_oldspec="OpenAI preference, misprinted keys of the old specification",
 )  # fmt: skip
 _add("llamafactory-v1", "sft", "messages tools", llamafactory_v1="LLaMA-Factory v1")
-_add("llamafactory-v1", "preference", "chosen_messages rejected_messages tools", llamafactory_v1_dpo="LLaMA-Factory v1 preference")
+_add(
+    "llamafactory-v1",
+    "preference",
+    "chosen_messages rejected_messages tools",
+    llamafactory_v1_dpo="LLaMA-Factory v1 preference",
+)
 _add("bedrock", "sft", "schemaVersion system messages toolConfig", bedrock_converse="Bedrock Converse")
 _add("gemini", "sft", "systemInstruction system_instruction contents tools generationConfig", gemini="Gemini")
 _add(
@@ -75,21 +91,64 @@ _add(
 _add("sharegpt", "preference", f"{_SHARE} {_MEDIA} chosen rejected", sharegpt_ranking="ShareGPT preference")
 _add("sharegpt", "unpaired-preference", f"{_SHARE} kto_tag label", sharegpt_kto="ShareGPT with a label (KTO)")
 _add("nemo", "sft", "conversations system mask type", nemo_conversations="NeMo conversations")
-_add("swift-pairs", "sft", "conversation conversations system", swift_pairs="human and assistant pairs", xtuner="xtuner conversation")
+_add(
+    "swift-pairs",
+    "sft",
+    "conversation conversations system",
+    swift_pairs="human and assistant pairs",
+    xtuner="xtuner conversation",
+)
 _ALPACA = "instruction input output system history"
 _add("alpaca", "sft", _ALPACA, alpaca="Alpaca", alpaca_history="Alpaca with history or system")
 _add("alpaca", "preference", f"{_ALPACA} chosen rejected", alpaca_ranking="Alpaca preference")
 _add("alpaca", "unpaired-preference", f"{_ALPACA} kto_tag label", alpaca_kto="Alpaca with a label (KTO)")
 _add("alpaca", "sft", f"{_ALPACA} {_MEDIA}", alpaca_mm="Alpaca with media")
-_add("alpaca", "sft", "instruction input response context category system", dolly="Dolly", instruction_response="instruction and response")
-_add("alpaca", "sft", "instruction instances id name is_classification", self_instruct="self-instruct seed tasks")
+_add(
+    "alpaca",
+    "sft",
+    "instruction input response context category system",
+    dolly="Dolly",
+    instruction_response="instruction and response",
+)
+_add(
+    "alpaca",
+    "sft",
+    "instruction instances id name is_classification",
+    self_instruct="self-instruct seed tasks",
+)
 _add("prompt-completion", "sft", "prompt completion", prompt_completion="prompt and completion")
-_add("prompt-completion", "sft", "prompt completion tools", trl_prompt_completion_conv="prompt and completion as messages (TRL)")
-_add("prompt-completion", "unpaired-preference", "prompt completion label", unpaired_kto="prompt, completion and label (KTO)")
+_add(
+    "prompt-completion",
+    "sft",
+    "prompt completion tools",
+    trl_prompt_completion_conv="prompt and completion as messages (TRL)",
+)
+_add(
+    "prompt-completion",
+    "unpaired-preference",
+    "prompt completion label",
+    unpaired_kto="prompt, completion and label (KTO)",
+)
 _add("prompt-completion", "prompt-only", "prompt tools", trl_prompt_only="prompt only (TRL)")
-_add("query-response", "sft", "query response answer output system history", query_response="query and response")
-_add("query-response", "preference", "query response rejected_response system history", preference_swift_qr="MS-Swift query preference")
-_add("question-answer", "sft", "question answer system_prompt response system", question_answer="question and answer", orca="Orca")
+_add(
+    "query-response",
+    "sft",
+    "query response answer output system history",
+    query_response="query and response",
+)
+_add(
+    "query-response",
+    "preference",
+    "query response rejected_response system history",
+    preference_swift_qr="MS-Swift query preference",
+)
+_add(
+    "question-answer",
+    "sft",
+    "question answer system_prompt response system",
+    question_answer="question and answer",
+    orca="Orca",
+)
 _add("question-answer", "sft", "input output system", input_output="input and output")
 _add("question-answer", "sft", "prompt generation", metharme="Metharme")
 _add("question-answer", "sft", "text_input output", gemini_inline="Gemini inline")
@@ -109,21 +168,52 @@ _add(
     "preference", "preference", "system question instruction input chosen rejected chosen_response rejected_response",
     preference_intel="question, chosen, rejected",
 )  # fmt: skip
-_add("preference", "preference", "question response_j response_k", preference_paired_se="question, response_j, response_k")
+_add(
+    "preference",
+    "preference",
+    "question response_j response_k",
+    preference_paired_se="question, response_j, response_k",
+)
 _add("preference", "preference", "prompt answers", ranked_nectar="prompt with ranked answers")
 _add("oasst", "sft", "message_tree_id tree_state prompt", oasst_tree="OpenAssistant tree")
 _add("oasst", "none", "message_id parent_id text role lang", oasst_flat="OpenAssistant messages, one a row")
 _add("glaive", "sft", "system chat", glaive_text="Glaive transcript")
 _add("baize", "sft", "topic input", baize="Baize transcript")
 _add("transcript", "sft", "messages_display", transcript="a transcript of user: and assistant: lines")
-_add("text", "text", "text", text_lm="plain text", chatml_text="text with ChatML markers", human_bot_text="text with <human> and <bot> markers")
+_add(
+    "text",
+    "text",
+    "text",
+    text_lm="plain text",
+    chatml_text="text with ChatML markers",
+    human_bot_text="text with <human> and <bot> markers",
+)
 _add("text", "text", "response", response_only="responses only")
 _add("stepwise", "none", "prompt completions labels", stepwise="stepwise supervision")
 _add("segments", "none", "segments", segments="segments (Axolotl input_output)")
 _add("pretokenized", "none", "input_ids attention_mask labels position_ids", pretokenized="token ids")
-_add("batch", "none", "custom_id method url body", openai_batch_request="Batch API requests", batch_output="Batch API results")
-_add("evaluation", "none", "", evaluation_item="evaluation items", model_answers="answers of a model under evaluation")
-_add("config", "none", "", tool_definition="tool definitions", dataset_config="a dataset configuration", span_labels="labels of text spans")
+_add(
+    "batch",
+    "none",
+    "custom_id method url body",
+    openai_batch_request="Batch API requests",
+    batch_output="Batch API results",
+)
+_add(
+    "evaluation",
+    "none",
+    "",
+    evaluation_item="evaluation items",
+    model_answers="answers of a model under evaluation",
+)
+_add(
+    "config",
+    "none",
+    "",
+    tool_definition="tool definitions",
+    dataset_config="a dataset configuration",
+    span_labels="labels of text spans",
+)
 _add("unknown", "none", "", unknown="no format that ftdata knows")
 
 

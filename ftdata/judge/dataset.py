@@ -44,18 +44,14 @@ class Dataset:
         """The samples of the training files, with their ``index`` in the table."""
         import polars as pl
 
-        return self.table.with_row_index("index").filter(
-            (pl.col("role") == "train") & (pl.col("kind") != "none")
-        )
+        return self.table.with_row_index("index").filter((pl.col("role") == "train") & (pl.col("kind") != "none"))
 
     @cached_property
     def eval(self) -> pl.DataFrame:
         """The samples of the evaluation files, with their ``index`` in the table."""
         import polars as pl
 
-        return self.table.with_row_index("index").filter(
-            (pl.col("role") == "eval") & (pl.col("kind") != "none")
-        )
+        return self.table.with_row_index("index").filter((pl.col("role") == "eval") & (pl.col("kind") != "none"))
 
     def first_of_file(self, number: int) -> int | None:
         """Return the index of a file's first sample."""
@@ -68,9 +64,7 @@ class Dataset:
         """Return the index of a file's first sample of one format."""
         import polars as pl
 
-        rows = self.table.with_row_index("index").filter(
-            (pl.col("file") == number) & (pl.col("format").cast(pl.String) == name)
-        )
+        rows = self.table.with_row_index("index").filter((pl.col("file") == number) & (pl.col("format").cast(pl.String) == name))
         return int(rows["index"][0]) if rows.height else None
 
     def mixed_families(self) -> Iterator[tuple[dict[str, int], dict[str, int]] | None]:
@@ -119,9 +113,7 @@ class Dataset:
         if not wanted:
             return
         keys = pl.DataFrame(wanted, schema={"file": pl.UInt16, "types": pl.String}, orient="row")
-        for index, file, types in rows.join(
-            keys, on=["file", "types"], how="semi", maintain_order="left"
-        ).iter_rows():
+        for index, file, types in rows.join(keys, on=["file", "types"], how="semi", maintain_order="left").iter_rows():
             for field_, kind, most in drifting[file, types]:
                 yield index, field_, kind, most
 
@@ -137,7 +129,4 @@ class Dataset:
 
 
 def _pairs(types: str | None) -> list[tuple[str, str]]:
-    return [
-        (field_, kind)
-        for field_, _, kind in (pair.partition("=") for pair in (types or "").split("|") if pair)
-    ]
+    return [(field_, kind) for field_, _, kind in (pair.partition("=") for pair in (types or "").split("|") if pair)]

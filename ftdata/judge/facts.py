@@ -18,9 +18,7 @@ def collect_facts(dataset: Dataset, tokens: str | None) -> dict[str, Any]:
         "distinct_samples": table["id"].n_unique() if table.height else 0,
         "train_samples": int((table["role"].cast(pl.String) == "train").sum()) if table.height else 0,
         "eval_samples": int((table["role"].cast(pl.String) == "eval").sum()) if table.height else 0,
-        "formats": dict(sorted(table.group_by(pl.col("format").cast(pl.String)).len().iter_rows()))
-        if table.height
-        else {},
+        "formats": dict(sorted(table.group_by(pl.col("format").cast(pl.String)).len().iter_rows())) if table.height else {},
     }
     if tokens and table.height:
         counts = table[tokens]

@@ -40,10 +40,7 @@ class FindingTable(Sequence[Finding]):
         import polars as pl
 
         frame = self.frame.filter(pl.col("code") == code)
-        return [
-            self._make(row)
-            for row in (frame.head(limit) if limit is not None else frame).iter_rows(named=True)
-        ]
+        return [self._make(row) for row in (frame.head(limit) if limit is not None else frame).iter_rows(named=True)]
 
     def of_verdict(self, verdict: Verdict, limit: int) -> list[Finding]:
         """Return the first findings behind a verdict; targets tell apart verdicts of one rule."""

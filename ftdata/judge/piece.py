@@ -217,9 +217,7 @@ class Judge:
             renamed = frame
             if tokens:
                 suffix = f"@{tokens}"
-                renamed = frame.rename(
-                    {c: c.removesuffix(suffix) for c in frame.columns if c.endswith(suffix)}
-                )
+                renamed = frame.rename({c: c.removesuffix(suffix) for c in frame.columns if c.endswith(suffix)})
             flags = renamed.select(expression.alias(str(number)) for number, expression in expressions)
             for number, _ in expressions:
                 hits = flags[str(number)].fill_null(False)
@@ -246,9 +244,7 @@ class Judge:
             place.values = {k: v for k, v in values.items() if not k.startswith("~")} | place.values
             self._report(number, row, sample, place, chunk, findings)
 
-    def _report(
-        self, number: int, row: int, sample: Sample, place: At, chunk: Chunk, findings: Findings
-    ) -> None:
+    def _report(self, number: int, row: int, sample: Sample, place: At, chunk: Chunk, findings: Findings) -> None:
         step = self.plan.steps[number]
         message = place.message
         if place.pointer is not None:

@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 4 << 20
 WORTH_WORKERS = 24 << 20
-EVAL_NAME = re.compile(
-    r"(^|[-_.\s])(eval|evaluation|valid|validation|val|dev|test|heldout|holdout)([-_.\s\d]|$)", re.I
-)
+EVAL_NAME = re.compile(r"(^|[-_.\s])(eval|evaluation|valid|validation|val|dev|test|heldout|holdout)([-_.\s\d]|$)", re.I)
 
 Progress = Callable[[int, int], None]
 
@@ -118,9 +116,7 @@ def _check_format(name: str | None) -> None:
     from ftdata.formats import FORMATS
 
     if name is not None and name not in FORMATS:
-        raise UsageError(
-            f"unknown format '{name}'.{suggest(name, FORMATS)}", f"Formats: {', '.join(sorted(FORMATS))}."
-        )
+        raise UsageError(f"unknown format '{name}'.{suggest(name, FORMATS)}", f"Formats: {', '.join(sorted(FORMATS))}.")
 
 
 def _open(files: Sequence[str], evals: set[str]) -> tuple[list[Input | None], list[FileCounts]]:
@@ -130,9 +126,7 @@ def _open(files: Sequence[str], evals: set[str]) -> tuple[list[Input | None], li
     counts: list[FileCounts] = []
     several = len(files) > 1
     for path in files:
-        is_eval = path in evals or (
-            not evals and several and EVAL_NAME.search(PurePath(path).name) is not None
-        )
+        is_eval = path in evals or (not evals and several and EVAL_NAME.search(PurePath(path).name) is not None)
         report = InputReport(path=path, role="eval" if is_eval else "train")
         try:
             item = open_input(path)
@@ -157,9 +151,7 @@ def _plan(selection: Selection, options: Options, total: int, skipped: dict[int,
             if reason is not None:
                 skipped[number] = reason
         if selected.rule.scope == "dataset":
-            columns += [
-                name for name in selected.rule.needs if name in MEASURES and MEASURES[name].level != "token"
-            ]
+            columns += [name for name in selected.rule.needs if name in MEASURES and MEASURES[name].level != "token"]
         steps.append(Step(selected.rule.name, selected.params, key, selected.where, selected.rule.message))
     return Plan(
         steps=tuple(steps),
@@ -212,9 +204,7 @@ def _hash_all(inputs: Sequence[Input | None]) -> list[Future[str] | None]:
     return futures
 
 
-def _results(
-    plan: Plan, inputs: Sequence[Input | None], options: Options, total: int
-) -> Iterator[tuple[int, PieceResult]]:
+def _results(plan: Plan, inputs: Sequence[Input | None], options: Options, total: int) -> Iterator[tuple[int, PieceResult]]:
     from ftdata.read import cut
 
     owners: list[int] = []
@@ -287,9 +277,7 @@ def _report(run: _Run, skipped: dict[int, str], choice: Choice, options: Options
     frame = pl.concat(run.findings) if run.findings else pl.DataFrame(schema=schema)
     frame = _complete(frame, dataset, run, tokens)
     verdicts, frame = _verdicts(frame, dataset, run, skipped)
-    table = FindingTable(
-        frame.sort("path", "line", "column", "code", "step", nulls_last=True, maintain_order=True), rules
-    )
+    table = FindingTable(frame.sort("path", "line", "column", "code", "step", nulls_last=True, maintain_order=True), rules)
     return Report(
         version=__version__,
         inputs=[counted.report for counted in run.files],
@@ -353,9 +341,7 @@ def _judge_dataset(run: _Run, dataset: Dataset, skipped: dict[int, str]) -> None
             _add_hit(columns, files, number, found, dataset, selected)
         if files:
             run.findings.append(
-                pl.DataFrame(columns, schema=_finding_schema()).with_columns(
-                    pl.Series("file", files, dtype=pl.UInt16)
-                )
+                pl.DataFrame(columns, schema=_finding_schema()).with_columns(pl.Series("file", files, dtype=pl.UInt16))
             )
 
 
@@ -415,9 +401,7 @@ def _complete(frame: pl.DataFrame, dataset: Dataset, run: _Run, tokens: str | No
     )
 
 
-def _verdicts(
-    frame: pl.DataFrame, dataset: Dataset, run: _Run, skipped: dict[int, str]
-) -> tuple[list[Verdict], pl.DataFrame]:
+def _verdicts(frame: pl.DataFrame, dataset: Dataset, run: _Run, skipped: dict[int, str]) -> tuple[list[Verdict], pl.DataFrame]:
     import polars as pl
 
     rules = run.selection.rules
@@ -437,11 +421,7 @@ def _verdicts(
     changed: dict[int, Severity] = {}
     for number, selected in enumerate(rules):
         rule, counted_row = selected.rule, counts.get(number)
-        of = (
-            len(run.files)
-            if rule.scope == "file"
-            else sum(n for kind, n in kinds.items() if kind in rule.kinds)
-        )
+        of = len(run.files) if rule.scope == "file" else sum(n for kind, n in kinds.items() if kind in rule.kinds)
         verdict = Verdict(
             code=rule.code, name=rule.name, status="clean", severity=selected.severity, of=of,
             targets=selected.targets, help=rule.help, fixable=rule.fix_safety,
@@ -458,9 +438,7 @@ def _verdicts(
         verdicts.append(verdict)
     if changed:
         frame = frame.with_columns(
-            pl.col("step")
-            .replace_strict(changed, default=pl.col("severity"), return_dtype=pl.String)
-            .alias("severity")
+            pl.col("step").replace_strict(changed, default=pl.col("severity"), return_dtype=pl.String).alias("severity")
         )
     return verdicts, frame
 

@@ -131,9 +131,7 @@ def _merge(merged: dict[tuple[Any, ...], Selected], selected: Selected) -> None:
         known.origin["severity"] = selected.origin["severity"]
 
 
-def _layered(
-    packs: Sequence[Pack], choice: Choice, target: Target | None, tokenizer: str | None
-) -> list[Selected]:
+def _layered(packs: Sequence[Pack], choice: Choice, target: Target | None, tokenizer: str | None) -> list[Selected]:
     active: dict[str, str] = {}
     settings: dict[str, dict[str, Any]] = {}
     origins: dict[str, dict[str, str]] = {}
@@ -152,9 +150,7 @@ def _layered(
             if turn_on:
                 active.setdefault(rule.name, origin)
             if "because" in entry and target:
-                source = (
-                    f" [{entry['source']}, {entry['date']}]" if "source" in entry and "date" in entry else ""
-                )
+                source = f" [{entry['source']}, {entry['date']}]" if "source" in entry and "date" in entry else ""
                 because[rule.name] = f"{entry['because']}{source}"
             for name, value in entry.items():
                 if name not in ("because", "source", "date"):
@@ -272,9 +268,7 @@ def _custom(entry: Mapping[str, Any], origin: str, target: Target | None, tokeni
         name=str(entry["name"]),
         category="suspicious",
         scope="measure",
-        message=str(entry.get("message", "matches the custom rule {where}")).replace(
-            "{where}", str(entry["where"])
-        ),
+        message=str(entry.get("message", "matches the custom rule {where}")).replace("{where}", str(entry["where"])),
         doc=f"Custom rule of {origin}: {entry['where']}",
         check=lambda m, p: None,
         help=entry.get("help"),

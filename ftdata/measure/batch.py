@@ -170,9 +170,7 @@ class Batch:
             frame = self._count_tokens(frame, key, tokenizer, overhead)
         return frame
 
-    def _join(
-        self, frame: pl.DataFrame, aggregations: list[pl.Expr], texts: pl.DataFrame | None = None
-    ) -> pl.DataFrame:
+    def _join(self, frame: pl.DataFrame, aggregations: list[pl.Expr], texts: pl.DataFrame | None = None) -> pl.DataFrame:
         texts = self.texts() if texts is None else texts
         return frame.join(
             texts.group_by("sample", maintain_order=True).agg(aggregations),
@@ -190,9 +188,7 @@ class Batch:
             where &= pl.col("role").is_in([ROLE_NUMBER[role] for role in pattern.roles])
         if pattern.trained:
             where &= pl.col("trained")
-        found = (
-            texts.lazy().filter(where & pl.col("text").str.contains(pattern.regex)).select("sample").collect()
-        )
+        found = texts.lazy().filter(where & pl.col("text").str.contains(pattern.regex)).select("sample").collect()
         flags = pl.zeros(len(self.samples), dtype=pl.UInt8, eager=True)
         if found.height:
             flags = flags.scatter(found["sample"].unique(), 1)
@@ -205,9 +201,7 @@ class Batch:
 
         texts = self.texts()
         texts = texts.drop("text", "trained").with_columns(normalise(texts["text"]).hash(0).alias("hash"))
-        last = (
-            pl.col("turn").filter((pl.col("role") == ROLE_NUMBER["assistant"]) & (pl.col("slot") == CONTENT))
-        ).last()
+        last = (pl.col("turn").filter((pl.col("role") == ROLE_NUMBER["assistant"]) & (pl.col("slot") == CONTENT))).last()
         texts = texts.with_columns(last=last.over("sample"))
         place = (pl.col("turn").cast(pl.UInt64) * 2 + 1) * pl.lit(_POSITION, dtype=pl.UInt64)
         voice = pl.col("hash") ^ (pl.col("role").cast(pl.UInt64) + 8 * pl.col("slot").cast(pl.UInt64))
@@ -220,9 +214,7 @@ class Batch:
         }
         return self._join(frame, [made[name].alias(name) for name in names], texts)
 
-    def _count_tokens(
-        self, frame: pl.DataFrame, key: str, tokenizer: Tokenizer, overhead: Overhead
-    ) -> pl.DataFrame:
+    def _count_tokens(self, frame: pl.DataFrame, key: str, tokenizer: Tokenizer, overhead: Overhead) -> pl.DataFrame:
         import polars as pl
 
         texts = self.texts()
@@ -301,12 +293,8 @@ def normalise(texts: pl.Series) -> pl.Series:
 
     frame = pl.DataFrame({"text": texts}).with_row_index("at")
     text = pl.col("text")
-    composed = frame.filter(text.str.len_bytes() != text.str.len_chars()).with_columns(
-        text.str.normalize("NFKC")
-    )
-    frame = _put(frame, composed).with_columns(
-        text.str.to_lowercase().str.replace_many(_SPACES, [" "] * len(_SPACES))
-    )
+    composed = frame.filter(text.str.len_bytes() != text.str.len_chars()).with_columns(text.str.normalize("NFKC"))
+    frame = _put(frame, composed).with_columns(text.str.to_lowercase().str.replace_many(_SPACES, [" "] * len(_SPACES)))
     runs = frame.filter(text.str.contains("  ", literal=True)).with_columns(text.str.replace_all(r"  +", " "))
     return _put(frame, runs)["text"].str.strip_chars()
 

@@ -71,9 +71,7 @@ def _char(data: Bytes, p: Int, classes: Bytes) -> tuple[Int, int]:
         return classes[(first & 0x1F) << 6 | np.int64(data[p + 1]) & 0x3F], 2
     if first < 0xF0:
         return (
-            classes[
-                (first & 0x0F) << 12 | (np.int64(data[p + 1]) & 0x3F) << 6 | np.int64(data[p + 2]) & 0x3F
-            ],
+            classes[(first & 0x0F) << 12 | (np.int64(data[p + 1]) & 0x3F) << 6 | np.int64(data[p + 2]) & 0x3F],
             3,
         )
     return (
@@ -447,9 +445,7 @@ def count_texts(
                 elif size <= _SHORT:
                     total += _merge_short(data, p, size, byte_tokens, byte_pairs, pairs, ids, ranks)
                 else:
-                    total += _merge_long(
-                        data, p, size, byte_tokens, byte_pairs, pairs, ids, ranks, after, before, heap
-                    )
+                    total += _merge_long(data, p, size, byte_tokens, byte_pairs, pairs, ids, ranks, after, before, heap)
                 p = stop
                 continue
             a = words[p]

@@ -118,6 +118,15 @@ def _types(s: Sample) -> str:
 _add("types", "shape", "String", "JSON types of contents and arguments", _types)
 
 
+_add(
+    "label",
+    "shape",
+    "Boolean",
+    "the label of unpaired preference data",
+    lambda s: s.label if isinstance(s.label, bool) else None,
+)
+
+
 def _texts(role: str | None = None, slot: int | None = CONTENT) -> pl.Expr:
     import polars as pl
 
@@ -143,9 +152,7 @@ _add("answer", "text", "String", "the last assistant turn", lambda: _texts("assi
 _add("question", "text", "String", "the last user turn", lambda: _texts("user").last())
 _add("system", "text", "String", "the first system turn", lambda: _texts("system").first())
 
-_add(
-    "n_tokens", "token", "UInt32", "tokens of the whole sample, the target's overhead included", lambda: None
-)
+_add("n_tokens", "token", "UInt32", "tokens of the whole sample, the target's overhead included", lambda: None)
 _add("n_trained_tokens", "token", "UInt32", "tokens of the assistant turns that are trained on", lambda: None)
 _add(
     "n_tokens_before_answer",
@@ -185,6 +192,4 @@ def content_kind(content: object) -> str:
     value = content.value if isinstance(content, Malformed) else content
     if isinstance(value, bool):
         return "a boolean"
-    return {int: "a number", float: "a number", dict: "an object", list: "a list"}.get(
-        type(value), "another type"
-    )
+    return {int: "a number", float: "a number", dict: "an object", list: "a list"}.get(type(value), "another type")

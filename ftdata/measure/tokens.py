@@ -120,12 +120,8 @@ _O200K = Encoding(
     _O200K_PATTERN,
     packed_sha256="2389893ec9091bbd4f21a3a65be87b3e5eeeab662157f16c65d7706b4c892338",
 )
-_R50K = Encoding(
-    "r50k_base", "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930", _R50K_PATTERN
-)
-_P50K = Encoding(
-    "p50k_base", "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069", _R50K_PATTERN
-)
+_R50K = Encoding("r50k_base", "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930", _R50K_PATTERN)
+_P50K = Encoding("p50k_base", "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069", _R50K_PATTERN)
 ENCODINGS: dict[str, Encoding] = {
     "o200k_base": _O200K,
     "o200k_harmony": _O200K,
@@ -162,9 +158,7 @@ def read_tokens(encoding: Encoding) -> list[bytes]:
 
 def _read_bundled(encoding: Encoding) -> bytes:
     try:
-        content = zlib.decompress(
-            (resources.files("ftdata") / "_vocab" / f"{encoding.file}.tiktoken.gz").read_bytes(), 31
-        )
+        content = zlib.decompress((resources.files("ftdata") / "_vocab" / f"{encoding.file}.tiktoken.gz").read_bytes(), 31)
     except (OSError, zlib.error):
         content = b""
     if hashlib.sha256(content).hexdigest() != encoding.sha256:
@@ -237,9 +231,7 @@ def _scrub(text: str) -> str:
 class TiktokenTokenizer:
     """Counts with tiktoken's own compiled loop, built from ranks that are already on this machine."""
 
-    def __init__(
-        self, name: str, pattern: str, read_ranks: Callable[[], dict[bytes, int]], first_id: int = 0
-    ) -> None:
+    def __init__(self, name: str, pattern: str, read_ranks: Callable[[], dict[bytes, int]], first_id: int = 0) -> None:
         self.name = name
         self._pattern = pattern
         self._read_ranks = read_ranks

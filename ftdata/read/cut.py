@@ -86,11 +86,27 @@ def replace_line(fault: Fault, line: int, offset: int) -> Fault:
 
 
 def _line_piece(
-    item: Input, data: bytes, start: int, line: int, by_range: bool, faults: list[Fault], mixed: tuple[bool, Fault | None] | None
+    item: Input,
+    data: bytes,
+    start: int,
+    line: int,
+    by_range: bool,
+    faults: list[Fault],
+    mixed: tuple[bool, Fault | None] | None,
 ) -> Piece:
     found = (*faults, *((mixed[1],) if mixed and mixed[1] else ()))
     end = start + len(data)
-    return Piece(item.path, item.file, "jsonl", start, end, line, None if by_range else data, faults=found, size=len(data))
+    return Piece(
+        item.path,
+        item.file,
+        "jsonl",
+        start,
+        end,
+        line,
+        None if by_range else data,
+        faults=found,
+        size=len(data),
+    )
 
 
 def _mixed_newlines(buffer: bytearray, line: int, start: int) -> tuple[bool, Fault | None] | None:
@@ -228,7 +244,7 @@ def _values(item: Input, piece_bytes: int) -> Iterator[Piece]:
 
 def _wrong_commas(commas: int, ends: bool, array: bool, expected: int) -> str | None:
     """What is wrong with the commas before an element; ``expected`` is -1 after a broken element: anything goes."""
-    if expected < 0 or not array and not commas:
+    if expected < 0 or (not array and not commas):
         return None
     if not array:
         return "a comma between two objects; without a list around them there is none"
@@ -357,11 +373,25 @@ def _table(item: Input, piece_bytes: int) -> Iterator[Piece]:
         size += sum(map(len, cells))
         if size >= piece_bytes or len(rows) >= TABLE_ROWS:
             yield Piece(
-                item.path, item.file, item.container, rows=tuple(rows), columns=item.columns, faults=tuple(faults), size=size
+                item.path,
+                item.file,
+                item.container,
+                rows=tuple(rows),
+                columns=item.columns,
+                faults=tuple(faults),
+                size=size,
             )
             rows, faults, size = [], [], 0
     if rows or faults:
-        yield Piece(item.path, item.file, item.container, rows=tuple(rows), columns=item.columns, faults=tuple(faults), size=size)
+        yield Piece(
+            item.path,
+            item.file,
+            item.container,
+            rows=tuple(rows),
+            columns=item.columns,
+            faults=tuple(faults),
+            size=size,
+        )
 
 
 def _decoded_lines(item: Input) -> Iterator[str]:

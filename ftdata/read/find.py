@@ -59,7 +59,10 @@ def _in_folder(path: str) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         files += [os.path.join(folder, name) for name in names if is_data_name(name) and not name.startswith(".")]
     if not files:
-        raise UsageError(f"{path}: no data files in this folder", f"Data files end in {', '.join(EXTENSIONS)}, also .gz, .zst.")
+        raise UsageError(
+            f"{path}: no data files in this folder",
+            f"Data files end in {', '.join(EXTENSIONS)}, also .gz, .zst.",
+        )
     yield from sorted(files)
 
 

@@ -96,14 +96,28 @@ def _decode_row(raw: bytes, line: int | None, offset: int | None, chunk: Chunk) 
         found = " ".join(f"{byte:02X}" for byte in raw[error.start : min(error.end, error.start + 4)])
         excerpt, caret = _around(text, at)
         faults.append(
-            Fault("invalid-bytes", *_line_of(text, at, line), offset, values={"bytes": found, "caret": caret}, excerpt=excerpt)
+            Fault(
+                "invalid-bytes",
+                *_line_of(text, at, line),
+                offset,
+                values={"bytes": found, "caret": caret},
+                excerpt=excerpt,
+            )
         )
         raw = text.encode()
     text = text.strip(" \t\r\n\ufeff")
     lead = raw.decode().index(text) if text else 0
     if text.startswith(("#", "//")):
         faults.append(
-            Fault("invalid-json", line, 1, offset, True, {"reason": "a comment; JSON has none", "caret": 0, "kind": "comment"}, text[:80])
+            Fault(
+                "invalid-json",
+                line,
+                1,
+                offset,
+                True,
+                {"reason": "a comment; JSON has none", "caret": 0, "kind": "comment"},
+                text[:80],
+            )
         )
         return
     values = _parse(text, lead, line, offset, faults)
@@ -111,9 +125,7 @@ def _decode_row(raw: bytes, line: int | None, offset: int | None, chunk: Chunk) 
         if isinstance(value, dict):
             _keep(value, raw, line, offset, chunk)
         else:
-            faults.append(
-                Fault("not-an-object", line, lead + 1, offset, True, {"found": _kind(value)}, text[:80])
-            )
+            faults.append(Fault("not-an-object", line, lead + 1, offset, True, {"found": _kind(value)}, text[:80]))
 
 
 def _line_of(text: str, at: int, line: int | None) -> tuple[int | None, int]:
@@ -171,7 +183,15 @@ def _parse(text: str, lead: int, line: int | None, offset: int | None, faults: l
         start = text.rfind("\n", 0, error.pos) + 1
         reason = explain(error, text[start:].split("\n", 1)[0], error.pos - start)
         faults.append(
-            Fault("invalid-json", where[0], column, offset, not values, {"reason": reason, "caret": caret}, excerpt)
+            Fault(
+                "invalid-json",
+                where[0],
+                column,
+                offset,
+                not values,
+                {"reason": reason, "caret": caret},
+                excerpt,
+            )
         )
     except RecursionError:
         faults.append(Fault("too-deep", line, 1, offset, True, excerpt=text[:60]))
@@ -180,14 +200,22 @@ def _parse(text: str, lead: int, line: int | None, offset: int | None, faults: l
         faults.append(Fault("several-objects", line, 1, offset, values={"count": len(values)}, excerpt=text[:80]))
     _minor_faults(text, lead, line, offset, faults, doubles, literals)
     try:
-        return [_without_surrogates(value) if _SURROGATE.search(json.dumps(value, ensure_ascii=False)) else value for value in values]
+        return [
+            _without_surrogates(value) if _SURROGATE.search(json.dumps(value, ensure_ascii=False)) else value for value in values
+        ]
     except RecursionError:
         faults.append(Fault("too-deep", line, 1, offset, True, excerpt=text[:60]))
         return []
 
 
 def _minor_faults(
-    text: str, lead: int, line: int | None, offset: int | None, faults: list[Fault], doubles: list[str], literals: list[str]
+    text: str,
+    lead: int,
+    line: int | None,
+    offset: int | None,
+    faults: list[Fault],
+    doubles: list[str],
+    literals: list[str],
 ) -> None:
     def add(rule: str, at: int, **values: Any) -> None:
         excerpt, caret = _around(text, at)
@@ -261,7 +289,13 @@ def _decode_table(piece: Piece, chunk: Chunk) -> None:
     for line, _, cells in piece.rows or ():
         if len(cells) != len(columns):
             chunk.faults.append(
-                Fault("ragged-row", line, 1, values={"found": len(cells), "expected": len(columns)}, excerpt=",".join(cells)[:80])
+                Fault(
+                    "ragged-row",
+                    line,
+                    1,
+                    values={"found": len(cells), "expected": len(columns)},
+                    excerpt=",".join(cells)[:80],
+                )
             )
         row: dict[str, Any] = dict(zip(columns, cells, strict=False))
         for column in columns[len(cells) :]:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 
@@ -93,12 +94,12 @@ def _on_disk(path: str) -> tuple[str, str]:
     return shown, path
 
 
-def _spool(stream: object) -> str:
+def _spool(stream: BinaryIO) -> str:
     handle, name = tempfile.mkstemp(prefix="ftdata-stdin-")
     atexit.register(_remove, name)
     try:
         with os.fdopen(handle, "wb") as file:
-            shutil.copyfileobj(stream, file, 1 << 20)  # type: ignore[misc]
+            shutil.copyfileobj(stream, file, 1 << 20)
     except OSError as error:
         raise ReadError(f"standard input cannot be kept ({error.strerror})", "Free some space in the temporary folder.") from None
     return name
@@ -133,7 +134,7 @@ def _refuse_other_texts(text: str) -> None:
         raise ReadError("is a Git LFS pointer, not the data", "Fetch the data: `git lfs pull`.")
     if lowered.startswith(("<!doctype html", "<html")):
         raise ReadError("is an HTML page", "A download that needed a login? Open it in an editor to see.")
-    if lowered.startswith("<?xml") or re.match(r"<[a-z]+[ >]", lowered) and "</" in text[:4000] and "{" not in start:
+    if lowered.startswith("<?xml") or (re.match(r"<[a-z]+[ >]", lowered) and "</" in text[:4000] and "{" not in start):
         raise ReadError("is XML", "Convert it to JSONL first.")
 
 
@@ -163,7 +164,9 @@ def _decoded(item: Input, head: bytes) -> tuple[Input, str]:
     if encoding != "utf-8":
         shown = "cp949 (EUC-KR)" if encoding == "cp949" else encoding
         item = replace(
-            item, encoding=encoding, faults=(*item.faults, Fault("non-utf8-encoding", 1, 1, 0, values={"encoding": shown}))
+            item,
+            encoding=encoding,
+            faults=(*item.faults, Fault("non-utf8-encoding", 1, 1, 0, values={"encoding": shown})),
         )
     return item, head.decode(encoding, "replace")
 
@@ -183,7 +186,7 @@ def _wide(head: bytes) -> str | None:
 
 def _control_share(head: bytes) -> float:
     sample = head[:65536]
-    table = bytes(range(9)) + b"\x0e\x0f" + bytes(range(0x10, 0x1b)) + b"\x1c\x1d\x1e\x1f"
+    table = bytes(range(9)) + b"\x0e\x0f" + bytes(range(0x10, 0x1B)) + b"\x1c\x1d\x1e\x1f"
     return (len(sample) - len(sample.translate(None, table))) / max(len(sample), 1)
 
 
@@ -205,7 +208,12 @@ def guess_encoding(head: bytes) -> str:
     if bad == 0 or good > bad:
         return "utf-8"
     data = b"\n".join(foreign[:2000])
-    for encoding, letters in (("cp949", r"[가-힣]"), ("shift_jis", r"[ぁ-んァ-ヶ]"), ("gb18030", r"[一-鿿，。！？]"), ("big5", r"[一-鿿，。]")):
+    for encoding, letters in (
+        ("cp949", r"[가-힣]"),
+        ("shift_jis", r"[ぁ-んァ-ヶ]"),
+        ("gb18030", r"[一-鿿，。！？]"),
+        ("big5", r"[一-鿿，。]"),
+    ):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
@@ -230,7 +238,7 @@ def _with_container(item: Input, text: str) -> Input:
     objects = sum(_is_object(line) for line in filled[:50])
     if first.startswith("[") and not (objects or (_is_json(first) and len(filled) > 1)):
         return replace(item, container="json-array")
-    if objects or _is_json(first) and first[:1] in "[{":
+    if objects or (_is_json(first) and first[:1] in "[{"):
         return replace(item, container="jsonl")
     if first.startswith("{"):
         opens = sum(line.startswith("{") and len(line) > 1 for line in lines)

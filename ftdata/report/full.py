@@ -44,9 +44,7 @@ def _worst_first(verdict: Verdict) -> tuple[int, int, str]:
 def _rule(report: Report, verdict: Verdict, examples: int, style: Style) -> Iterator[str]:
     colour = COLOURS[verdict.severity]
     targets = f" [{', '.join(verdict.targets)}]" if verdict.targets else ""
-    yield (
-        f"{style(verdict.name, bold=True)} {verdict.code} {style(verdict.severity, fg=colour, bold=True)}{escape(targets)}"
-    )
+    yield (f"{style(verdict.name, bold=True)} {verdict.code} {style(verdict.severity, fg=colour, bold=True)}{escape(targets)}")
     findings, total = _examples(report, verdict, examples)
     for finding in findings:
         yield from _finding(finding, colour, style)
@@ -71,11 +69,7 @@ def _examples(report: Report, verdict: Verdict, limit: int) -> tuple[list[Findin
 def _price(verdict: Verdict) -> str:
     parts = []
     if verdict.of and verdict.count > 1:
-        parts.append(
-            f"{100 * verdict.count / verdict.of:.1f} % of {verdict.of:,}"
-            if verdict.count <= verdict.of
-            else ""
-        )
+        parts.append(f"{100 * verdict.count / verdict.of:.1f} % of {verdict.of:,}" if verdict.count <= verdict.of else "")
     if verdict.tokens:
         parts.append(f"{verdict.tokens:,} tokens per epoch")
     text = ", ".join(part for part in parts if part)
@@ -125,11 +119,7 @@ def summary(report: Report, style: Style = plain) -> Iterator[str]:
     skipped = sum(verdict.status == "skipped" for verdict in report.verdicts)
     failed = len(report.inputs) - len(read)
     words += [f"{skipped} rule{'s' if skipped != 1 else ''} skipped"] if skipped else []
-    words += (
-        [style(f"{failed} file{'s' if failed != 1 else ''} not judged", fg="red", bold=True)]
-        if failed
-        else []
-    )
+    words += [style(f"{failed} file{'s' if failed != 1 else ''} not judged", fg="red", bold=True)] if failed else []
     if words:
         yield "Found " + ", ".join(words) + "."
     elif read:

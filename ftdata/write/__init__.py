@@ -21,9 +21,7 @@ def write_atomically(path: str | Path, blocks: Iterable[bytes]) -> None:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
-        raise UsageError(
-            f"{target}: cannot be written ({error.strerror})", "Check the folder and its permissions."
-        ) from None
+        raise UsageError(f"{target}: cannot be written ({error.strerror})", "Check the folder and its permissions.") from None
     try:
         with os.fdopen(handle, "wb") as file:
             for block in blocks:
@@ -34,9 +32,7 @@ def write_atomically(path: str | Path, blocks: Iterable[bytes]) -> None:
         os.replace(name, target)
     except OSError as error:
         _remove(name)
-        raise UsageError(
-            f"{target}: cannot be written ({error.strerror})", "Free some space or choose another folder."
-        ) from None
+        raise UsageError(f"{target}: cannot be written ({error.strerror})", "Free some space or choose another folder.") from None
     except BaseException:
         _remove(name)
         raise

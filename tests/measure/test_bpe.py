@@ -149,9 +149,7 @@ def test_threads_share_one_counter():
     counter = KERNEL["o200k_base"]
     expected = counter.count_strings(texts)
     with ThreadPoolExecutor(4) as pool:
-        assert all(
-            counts == expected for counts in pool.map(lambda _: counter.count_strings(texts), range(16))
-        )
+        assert all(counts == expected for counts in pool.map(lambda _: counter.count_strings(texts), range(16)))
 
 
 def test_portions_and_threads_change_nothing(monkeypatch):

@@ -275,9 +275,7 @@ def hugging_face_folder(tmp_path):
     tokenizer.add_special_tokens(["<end>"])
     tokenizer.enable_truncation(2)
     tokenizer.enable_padding(length=9)
-    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
-        single="<end> $A", special_tokens=[("<end>", 4)]
-    )
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(single="<end> $A", special_tokens=[("<end>", 4)])
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
 

@@ -1,0 +1,739 @@
+"""FT15-FT17: tool definitions, calls and results."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ftdata.rule import SFT, At, at, rule
+from ftdata.types import ABSENT, Malformed, Message, Sample, ToolCall
+
+NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
+_JSON_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
+
+
+def has_calls(s: Sample) -> bool:
+    """Whether any turn calls a tool."""
+    return any(message.tool_calls for message in s.turns())
+
+
+def has_tool_turns(s: Sample) -> bool:
+    """Whether tools are called or answer."""
+    return any(message.tool_calls or message.role == "tool" for message in s.turns())
+
+
+def _calls(s: Sample) -> Iterator[tuple[Message, ToolCall]]:
+    for message in s.turns():
+        for call in message.tool_calls:
+            yield message, call
+
+
+def _structured(s: Sample) -> bool:
+    """Whether calls stand in OpenAI's own structure, with ids; other formats have none by nature."""
+    return any("/tool_calls/" in call.pointer for _, call in _calls(s)) or any(
+        message.role == "tool" and message.source_role == "tool" and message.content_key == "content" for message in s.messages
+    )
+
+
+def _key(call: ToolCall, *path: str) -> str:
+    """The pointer of a part of a call, where its structure is OpenAI's; the call itself elsewhere."""
+    raw = call.raw
+    if "/tool_calls/" in call.pointer and isinstance(raw, dict):
+        inner = "function" if isinstance(raw.get("function"), dict) else None
+        parts = [part for part in path if part != "function" or inner]
+        return "/".join([call.pointer, *parts])
+    if call.legacy and path and path[-1] in ("name", "arguments"):
+        return f"{call.pointer}/{path[-1]}"
+    return call.pointer
+
+
+def definitions(s: Sample) -> dict[str, Any]:
+    """The tools' definitions by name: the object that holds name and parameters."""
+    found: dict[str, Any] = {}
+    for tool in s.tools or ():
+        if isinstance(tool, dict):
+            inner = tool.get("function") if isinstance(tool.get("function"), dict) else tool
+            if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+                found[inner["name"]] = inner
+    return found
+
+
+def decoded(arguments: Any) -> Any:
+    """The arguments as a JSON value; ABSENT where they are none. Raises ValueError where they are no JSON."""
+    if isinstance(arguments, str):
+        return json.loads(arguments)
+    if isinstance(arguments, Malformed):
+        raise ValueError(str(arguments.value))
+    return arguments
+
+
+@rule(
+    "FT150", "arguments-not-string", category="suspicious", scope="structure", on=False, catalogue=["T001"],
+    message="the arguments are {found}, not a JSON string", help="write the arguments as a JSON string", fix_safety="safe",
+)  # fmt: skip
+def arguments_not_string(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Tool arguments as an object, for a target that reads a JSON string.
+
+    ## Why
+    OpenAI's schema and mistral-finetune want a string, DeepSeek-V3's template raises on an object.
+
+    ## Example
+    ``"arguments": {"harbour": "Whitby"}``
+
+    ## Fix safety
+    Safe: the same value, written as text.
+    """
+    for message, call in _calls(s):
+        if isinstance(call.arguments, dict | list):
+            found = "an object" if isinstance(call.arguments, dict) else "a list"
+            yield at(message, pointer=_key(call, "function", "arguments"), found=found)
+
+
+@rule(
+    "FT151", "arguments-string", category="suspicious", scope="structure", on=False, catalogue=["T002"],
+    params={"effect": "the template encodes it twice"},
+    message="the arguments are a JSON string: {effect}", help="write the arguments as an object", fix_safety="safe",
+)  # fmt: skip
+def arguments_string(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Tool arguments as a JSON string, for a template that wants an object.
+
+    ## Why
+    Llama 3.1's, Qwen 2.5's and gpt-oss' templates encode the string again, so that the model learns escaped quotes;
+    Qwen 3.5's and GLM-4's raise ("Can only get item pairs from a mapping").
+
+    ## Example
+    ``"arguments": "{\\"harbour\\": \\"Whitby\\"}"``
+
+    ## Fix safety
+    Safe: the same value, as an object.
+    """
+    for message, call in _calls(s):
+        if isinstance(call.arguments, str):
+            yield at(message, pointer=_key(call, "function", "arguments"))
+
+
+@rule(
+    "FT152", "arguments-not-json", category="suspicious", scope="content", catalogue=["T003"], when=has_calls,
+    message="the arguments of {name} are not a JSON object: {why}", help="mend the arguments; the model learns to write them so", fix_safety="unsafe",
+)  # fmt: skip
+def arguments_not_json(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Tool arguments that are no JSON object.
+
+    ## Why
+    The model learns to write calls that no program can read. LLaMA-Factory stops at the row ("Invalid JSON format in function
+    message").
+
+    ## Example
+    ``"arguments": "{'harbour': 'Whitby'}"``
+
+    ## Fix safety
+    Unsafe: what was meant has to be guessed.
+    """
+    for message, call in _calls(s):
+        why = None
+        try:
+            value = decoded(call.arguments)
+            if value is not ABSENT and value is not None and not isinstance(value, dict):
+                why = "a list" if isinstance(value, list) else "a text" if isinstance(value, str) else "no object"
+            elif call.arguments == "":
+                why = "empty"
+        except RecursionError:
+            why = "nested too deeply"
+        except ValueError as error:
+            why = getattr(error, "msg", None) or "it cannot be decoded"
+            why = why[:1].lower() + why[1:] if call.arguments != "" else "empty"
+        if why:
+            yield at(message, pointer=_key(call, "function", "arguments"), name=call.name or "the call", why=why)
+
+
+@rule(
+    "FT153", "incomplete-tool-call", category="correctness", scope="structure", catalogue=["T004"], params={"require": ["id", "type", "name"]},
+    message="the tool call has no {missing}", help="every call needs an id, the type \"function\" and a function name", fix_safety="safe",
+)  # fmt: skip
+def incomplete_tool_call(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A tool call without id, type or function name.
+
+    ## Why
+    OpenAI refuses the row; Azure reports "contains invalid schema (20)"; without an id the result cannot be matched.
+
+    ## Example
+    ``"tool_calls": [{"function": {"name": "tide_at", "arguments": "{}"}}]``
+
+    ## Fix safety
+    Safe for id and type; a name cannot be made up.
+    """
+    for message, call in _calls(s):
+        if call.legacy or isinstance(call.arguments, Malformed):
+            continue
+        standard = "/tool_calls/" in call.pointer
+        missing = [
+            what for what, value in (("id", call.id), ("type", call.type), ("name", call.name))
+            if value is None and what in p["require"] and (standard or what == "name")
+        ]  # fmt: skip
+        if missing:
+            yield at(message, pointer=call.pointer, missing=" and no ".join(missing))
+
+
+@rule(
+    "FT154", "duplicate-tool-call-id", category="suspicious", scope="content", catalogue=["T005"], when=has_calls,
+    message="the id {id} stands for two calls", help="give every call of a conversation its own id", fix_safety="safe",
+)  # fmt: skip
+def duplicate_tool_call_id(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Two tool calls of one conversation with the same id.
+
+    ## Why
+    A result then belongs to both, and templates that match by id pick the first.
+
+    ## Example
+    Two calls with ``"id": "call_1"``.
+
+    ## Fix safety
+    Safe where each result follows its call.
+    """
+    seen: set[str] = set()
+    for message, call in _calls(s):
+        if call.id is not None and call.id in seen:
+            yield at(message, pointer=_key(call, "id"), id=call.id)
+        elif call.id is not None:
+            seen.add(call.id)
+
+
+@rule(
+    "FT155", "unknown-tool-call-id", category="suspicious", scope="content", catalogue=["T006"],
+    when=lambda s: any(m.role == "tool" for m in s.messages),
+    message="the tool turn {problem}", help="give it the id of the call that it answers", fix_safety="safe",
+)  # fmt: skip
+def unknown_tool_call_id(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A tool turn that answers no call.
+
+    ## Why
+    OpenAI refuses a tool turn without a matching id; mistral-common from version 11 on says "Unexpected tool call id ... in
+    tool results"; gpt-oss' template raises.
+
+    ## Example
+    ``{"role": "tool", "tool_call_id": "call_9", "content": "4.1"}`` after the call ``call_1``.
+
+    ## Fix safety
+    Safe where results and calls pair off by their order.
+    """
+    if not _structured(s):
+        return
+    known = {call.id for _, call in _calls(s) if call.id is not None}
+    for message in s.messages:
+        if message.role != "tool" or message.source_role == "function":
+            continue
+        if message.tool_call_id is None:
+            yield at(message, key="", problem="has no tool_call_id")
+        elif message.tool_call_id not in known if isinstance(message.tool_call_id, str) else True:
+            yield at(
+                message,
+                key="tool_call_id",
+                problem=f"answers the unknown call {str(message.tool_call_id)[:60]}",
+            )
+
+
+@rule(
+    "FT156", "unanswered-tool-call", category="suspicious", scope="content", catalogue=["T007"], when=has_calls,
+    message="the call {name} gets no result before the conversation goes on", help="add the tool's result, or end the conversation with the call",
+)  # fmt: skip
+def unanswered_tool_call(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A tool call without a result, though the conversation goes on.
+
+    ## Why
+    The model learns to go on without waiting for the tool. mistral-common refuses it ("Not the same number of function calls and
+    responses"). A conversation that ends with a call is fine.
+
+    ## Example
+    assistant: call tide_at; user: "Thanks"
+
+    ## Fix safety
+    No fix: the result is unknown.
+    """
+    turns = s.messages
+    for index, message in enumerate(turns):
+        if not message.tool_calls:
+            continue
+        after = turns[index + 1 :]
+        results = []
+        for turn in after:
+            if turn.role != "tool":
+                break
+            results.append(turn)
+        if len(results) == len(after) and not results:
+            continue
+        answered = {turn.tool_call_id for turn in results if isinstance(turn.tool_call_id, str)}
+        by_id = [call for call in message.tool_calls if call.id is not None and call.id in answered]
+        open_calls = len(message.tool_calls) - max(len(results), len(by_id))
+        if open_calls > 0:
+            left = [call for call in message.tool_calls if call not in by_id][-open_calls:]
+            for call in left:
+                yield at(message, pointer=call.pointer, name=call.name or "")
+
+
+@rule(
+    "FT157", "undefined-tool", category="suspicious", scope="content", catalogue=["T008"], when=has_calls,
+    message="the called tool {name} is not among the {count} defined", help="define the tool, or mend its name",
+)  # fmt: skip
+def undefined_tool(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A call of a tool that the sample does not define.
+
+    ## Why
+    The model learns to call tools that it was not given. No provider checks it.
+
+    ## Example
+    A call of ``get_tide`` where ``tide_at`` is defined.
+
+    ## Fix safety
+    No fix: which tool was meant is unknown.
+    """
+    known = definitions(s)
+    if not known:
+        return
+    for message, call in _calls(s):
+        if call.name is not None and call.name not in known:
+            yield at(message, pointer=_key(call, "function", "name"), name=call.name, count=len(known))
+
+
+def against(value: Any, schema: Any, path: str = "") -> Iterator[str]:
+    """Yield how a value breaks a JSON schema. A subset, exact in what it knows; unknown keywords are ignored."""
+    if not isinstance(schema, dict):
+        return
+    here = path or "the arguments"
+    kinds = schema.get("type")
+    kinds = [kinds] if isinstance(kinds, str) else kinds if isinstance(kinds, list) else []
+    kinds = [kind for kind in kinds if kind in _JSON_TYPES]
+    if kinds and not any(_is(value, kind) for kind in kinds):
+        yield f"{here} should be of type {' or '.join(kinds)}"
+        return
+    if isinstance(schema.get("enum"), list) and value not in schema["enum"]:
+        yield f"{here} is not one of {', '.join(map(str, schema['enum'][:6]))}"
+    if "const" in schema and value != schema["const"]:
+        yield f"{here} is not {schema['const']}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        for word, sign in (("minimum", 1), ("maximum", -1)):
+            limit = schema.get(word)
+            if isinstance(limit, int | float) and not isinstance(limit, bool) and sign * value < sign * limit:
+                yield f"{here} is beyond the {word} {limit}"
+    if isinstance(value, dict):
+        yield from _object_against(value, schema, path)
+    if isinstance(value, list) and isinstance(schema.get("items"), dict):
+        for index, item in enumerate(value):
+            yield from against(item, schema["items"], f"{path}[{index}]")
+
+
+def _object_against(value: dict[str, Any], schema: dict[str, Any], path: str) -> Iterator[str]:
+    fields = schema.get("properties")
+    fields = fields if isinstance(fields, dict) else {}
+    required = schema.get("required")
+    for name in required if isinstance(required, list) else ():
+        if isinstance(name, str) and name not in value:
+            yield f"{path}.{name}".lstrip(".") + " is missing"
+    for name, item in value.items():
+        inner = f"{path}.{name}".lstrip(".")
+        if name in fields:
+            yield from against(item, fields[name], inner)
+        elif schema.get("additionalProperties") is False and not schema.get("patternProperties"):
+            yield f"{inner} is not a parameter"
+
+
+def _is(value: Any, kind: str) -> bool:
+    if kind == "null":
+        return value is None
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind == "integer":
+        return (isinstance(value, int) or (isinstance(value, float) and value.is_integer())) and not isinstance(value, bool)
+    if kind == "number":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, {"object": dict, "array": list, "string": str}[kind])
+
+
+@rule(
+    "FT158", "arguments-against-schema", category="suspicious", scope="content", catalogue=["T009"], when=has_calls,
+    message="the arguments of {name} break its schema: {why}", help="mend the arguments or the tool's definition",
+)  # fmt: skip
+def arguments_against_schema(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Tool arguments that the tool's own definition does not allow.
+
+    ## Why
+    The model learns to leave out required parameters or to invent values. No provider checks it.
+
+    ## Example
+    ``tide_at`` requires harbour; the call has ``{"port": "Whitby"}``.
+
+    ## Fix safety
+    No fix: the value that belongs there is unknown.
+    """
+    known = definitions(s)
+    for message, call in _calls(s):
+        definition = known.get(call.name or "")
+        if definition is None:
+            continue
+        try:
+            value = decoded(call.arguments)
+        except (ValueError, RecursionError):
+            continue
+        if value is ABSENT or value is None:
+            value = {}
+        if not isinstance(value, dict):
+            continue
+        for why in against(value, definition.get("parameters")):
+            yield at(message, pointer=_key(call, "function", "arguments"), name=call.name, why=why)
+            break
+
+
+@rule(
+    "FT159", "invalid-tool-definition", category="suspicious", scope="content", catalogue=["T010"], params={"require": []},
+    when=lambda s: s.tools is not None or s.tools_fault is not None,
+    message="{problem}", help="a definition has a name, a description, and parameters as a JSON schema of type object",
+)  # fmt: skip
+def invalid_tool_definition(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Tool definitions that are no list, or whose parameters are no JSON schema.
+
+    ## Why
+    mistral-common and mistral-finetune refuse them; templates print them as they are, and the model learns a schema that the
+    serving side will not accept.
+
+    ## Example
+    ``"parameters": {"type": "dict", ...}``: Python's name, not JSON schema's.
+
+    ## Fix safety
+    No fix.
+    """
+    base = "/" + (s.tools_key or "tools").replace(".", "/")
+    if s.tools_fault:
+        yield at(pointer=base, problem=f"the tools are {s.tools_fault}")
+        return
+    for index, tool in enumerate(s.tools or ()):
+        problem = _definition_problem(tool, p["require"])
+        if problem:
+            yield at(pointer=f"{base}/{index}", problem=f"tool {index} {problem}")
+
+
+def _definition_problem(tool: Any, require: list[str]) -> str | None:
+    if not isinstance(tool, dict):
+        return "is not an object"
+    inner = tool.get("function") if "function" in tool else tool
+    if not isinstance(inner, dict):
+        return "has a function that is not an object"
+    if not isinstance(inner.get("name"), str) or not inner["name"]:
+        return "has no name"
+    missing = [key for key in require if not inner.get(key) and key != "name"]
+    if missing:
+        return f"({inner['name']}) has no {' and no '.join(missing)}"
+    parameters = inner.get("parameters")
+    if parameters is None:
+        return None
+    if not isinstance(parameters, dict):
+        return f"({inner['name']}) has parameters that are no object"
+    return next((f"({inner['name']}): {why}" for why in _schema_problems(parameters, "parameters")), None)
+
+
+def _schema_problems(schema: Any, path: str) -> Iterator[str]:
+    if not isinstance(schema, dict):
+        yield f"{path} is not an object"
+        return
+    kinds = schema.get("type")
+    for kind in kinds if isinstance(kinds, list) else [kinds]:
+        if kind is not None and kind not in _JSON_TYPES:
+            yield f"{path} has the type {kind!r}, which JSON schema does not know"
+    if path == "parameters" and isinstance(kinds, str) and kinds != "object" and kinds in _JSON_TYPES:
+        yield f"parameters are of type {kinds}, not object"
+    required = schema.get("required")
+    if required is not None and not (isinstance(required, list) and all(isinstance(name, str) for name in required)):
+        yield f"{path}.required is not a list of names"
+    fields = schema.get("properties")
+    if fields is not None and not isinstance(fields, dict):
+        yield f"{path}.properties is not an object"
+    for name, inner in fields.items() if isinstance(fields, dict) else ():
+        if isinstance(inner, dict):
+            yield from _schema_problems(inner, f"{path}.{name}")
+        elif not isinstance(inner, bool):
+            yield f"{path}.{name} is not a schema"
+
+
+@rule(
+    "FT160", "missing-tools", category="suspicious", scope="structure", catalogue=["T011"],
+    message="tools are called but none is defined", help="add the definitions of the tools to the sample",
+)  # fmt: skip
+def missing_tools(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Tool calls in a sample without tool definitions.
+
+    ## Why
+    The model learns to call tools from nowhere: in use, the definitions will be in the prompt.
+
+    ## Example
+    Messages with ``tool_calls`` and no ``tools`` key.
+
+    ## Fix safety
+    No fix: the definitions are unknown.
+    """
+    if s.tools or s.tools_fault or s.tools_key:
+        return
+    for message, call in _calls(s):
+        yield at(message, pointer=call.pointer)
+        return
+
+
+@rule(
+    "FT161", "invalid-tool-name", category="suspicious", scope="content", catalogue=["T012"],
+    when=lambda s: s.tools is not None or has_calls(s),
+    message="the tool name {name} does not match [a-zA-Z0-9_-]{{1,64}}", help="rename the tool everywhere", fix_safety="unsafe",
+)  # fmt: skip
+def invalid_tool_name(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A tool's name that OpenAI and Mistral refuse.
+
+    ## Why
+    Names may hold ASCII letters, digits, _ and - only, 64 at most. Dots, spaces and Korean letters are refused.
+
+    ## Example
+    ``weather.get`` or ``날씨_조회``
+
+    ## Fix safety
+    Unsafe: the serving side must be renamed with it.
+    """
+    base = "/" + (s.tools_key or "tools").replace(".", "/")
+    named = set()
+    for index, tool in enumerate(s.tools or ()):
+        inner = tool.get("function", tool) if isinstance(tool, dict) else None
+        name = inner.get("name") if isinstance(inner, dict) else None
+        if isinstance(name, str) and not NAME.match(name):
+            named.add(name)
+            yield at(pointer=f"{base}/{index}", name=repr(name))
+    for message, call in _calls(s):
+        if call.name is not None and not NAME.match(call.name) and call.name not in named:
+            named.add(call.name)
+            yield at(message, pointer=_key(call, "function", "name"), name=repr(call.name))
+
+
+@rule(
+    "FT162", "tool-call-id-format", category="suspicious", scope="content", on=False, catalogue=["T013"],
+    params={"pattern": "^[a-zA-Z0-9]{9}$"}, when=has_calls,
+    message="the id {id} does not match {pattern}", help="rename the ids, in calls and results alike", fix_safety="safe",
+)  # fmt: skip
+def tool_call_id_format(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A tool-call id in another form than the target wants.
+
+    ## Why
+    Mistral's tokenizers of version 3 to 11 refuse OpenAI's ids: "Tool call id was call_abc123 but must be a-z, A-Z, 0-9, with a
+    length of 9."
+
+    ## Example
+    ``"id": "call_abc123"``
+
+    ## Fix safety
+    Safe: ids only pair calls with results.
+    """
+    pattern = re.compile(p["pattern"])
+    for message, call in _calls(s):
+        if call.id is not None and not pattern.search(call.id):
+            yield at(message, pointer=_key(call, "id"), id=call.id)
+            return
+
+
+@rule(
+    "FT163", "content-with-tool-calls", category="suspicious", scope="structure", on=False, catalogue=["T014"],
+    message="the assistant turn holds both a text and tool calls", help="split it into two turns", fix_safety="unsafe",
+)  # fmt: skip
+def content_with_tool_calls(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A text and tool calls in one turn, for a target that takes one of them.
+
+    ## Why
+    Mistral's tokenizers up to version 3 refuse it.
+
+    ## Example
+    ``{"role": "assistant", "content": "Let me look.", "tool_calls": [...]}``
+
+    ## Fix safety
+    Unsafe: the text becomes a turn of its own, or is dropped.
+    """
+    for message in s.turns():
+        if message.tool_calls and message.text.strip():
+            yield at(message)
+
+
+@rule(
+    "FT164", "parallel-tool-calls", category="suspicious", scope="structure", on=False, catalogue=["T015"],
+    message="{count} tool calls in one turn", help="write the calls one after the other, each with its result", fix_safety="unsafe",
+)  # fmt: skip
+def parallel_tool_calls(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Several calls in one turn, for a target that takes one.
+
+    ## Why
+    Llama 3.1's template raises "This model only supports single tool-calls at once!".
+
+    ## Example
+    Two calls of ``tide_at`` in one turn.
+
+    ## Fix safety
+    Unsafe: the order of the calls is made up.
+    """
+    for message in s.turns():
+        if len(message.tool_calls) > 1:
+            yield at(message, pointer=message.tool_calls[1].pointer, count=len(message.tool_calls))
+
+
+@rule(
+    "FT165", "parallel-calls-contradiction", category="suspicious", scope="structure", catalogue=["T015"],
+    message="{count} calls in one turn, though parallel_tool_calls is false", help="allow parallel calls, or split the turn",
+)  # fmt: skip
+def parallel_calls_contradiction(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Several calls in one turn of a sample that says there are none.
+
+    ## Why
+    The setting is part of the prompt that the model sees; it learns to disregard it.
+
+    ## Example
+    ``"parallel_tool_calls": false`` and two calls in one turn.
+
+    ## Fix safety
+    No fix: which of the two is wrong is unknown.
+    """
+    if s.parallel_tool_calls is not False:
+        return
+    for message in s.turns():
+        if len(message.tool_calls) > 1:
+            yield at(message, pointer=message.tool_calls[1].pointer, count=len(message.tool_calls))
+
+
+@rule(
+    "FT166", "tools-not-supported", category="suspicious", scope="structure", on=False, catalogue=["T016"],
+    params={"effect": "the target has no tool turns"},
+    message="tool turns: {effect}", help="choose another target for this data, or write the calls as text",
+)  # fmt: skip
+def tools_not_supported(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Tool turns for a target without tools.
+
+    ## Why
+    Gemma's and Cohere's templates raise, Phi-3's drops the results without a word.
+
+    ## Example
+    A ``tool`` turn for Gemma 3.
+
+    ## Fix safety
+    No fix.
+    """
+    for message in s.turns():
+        if message.tool_calls or message.role == "tool":
+            yield at(message, key="")
+            return
+
+
+@rule(
+    "FT167", "ends-with-tool-result", category="suspicious", scope="structure", kinds=SFT, catalogue=["T018"],
+    message="the conversation ends with a tool's result", help="add the answer, or drop the result", fix_safety="safe",
+)  # fmt: skip
+def ends_with_tool_result(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A conversation that ends with a tool's result.
+
+    ## Why
+    What the assistant makes of the result is missing. LLaMA-Factory drops the last turn without a word, mistral-common refuses the
+    sample.
+
+    ## Example
+    user, assistant (call), tool
+
+    ## Fix safety
+    Safe: the result after the last assistant turn is not trained on.
+    """
+    turns = s.messages
+    if turns and turns[-1].role == "tool" and any(m.role == "assistant" for m in turns):
+        yield at(turns[-1], key="")
+
+
+@rule(
+    "FT168", "duplicate-tool-name", category="quality", scope="content", catalogue=["T019"], when=lambda s: len(s.tools or ()) > 1,
+    message="the tool {name} is defined twice", help="keep one definition", fix_safety="safe",
+)  # fmt: skip
+def duplicate_tool_name(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Two tool definitions with the same name.
+
+    ## Why
+    Which of them holds is undefined, and both cost tokens.
+
+    ## Example
+    ``tide_at`` twice in ``tools``.
+
+    ## Fix safety
+    Safe where both are equal.
+    """
+    base = "/" + (s.tools_key or "tools").replace(".", "/")
+    seen = set()
+    for index, tool in enumerate(s.tools or ()):
+        inner = tool.get("function", tool) if isinstance(tool, dict) else None
+        name = inner.get("name") if isinstance(inner, dict) else None
+        if isinstance(name, str) and name in seen:
+            yield at(pointer=f"{base}/{index}", name=name)
+        elif isinstance(name, str):
+            seen.add(name)
+
+
+_IN_TEXT = re.compile(r"<tool_call>|<function=|<functioncall>|```(?:json)?\s*\{\s*\"name\"\s*:\s*\"[^\"]+\"\s*,\s*\"arguments\"")
+
+
+@rule(
+    "FT169", "tool-call-in-text", category="suspicious", scope="content", catalogue=["T020"],
+    when=lambda s: s.tools is not None and any("/tool_calls/" in c.pointer for _, c in _calls(s)),
+    message="a tool call written as text: {match}", help="write it as tool_calls, as the other turns do", fix_safety="unsafe",
+)  # fmt: skip
+def tool_call_in_text(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A tool call as text in a sample that has structured calls too.
+
+    ## Why
+    The model learns two ways to call, and a server understands one of them.
+
+    ## Example
+    ``"content": "<tool_call>{\\"name\\": \\"tide_at\\"}</tool_call>"``
+
+    ## Fix safety
+    Unsafe: the text has to be parsed.
+    """
+    for message in s.messages:
+        if message.role == "assistant":
+            match = _IN_TEXT.search(message.text)
+            if match:
+                yield at(message, span=match.span(), match=match.group())
+
+
+@rule(
+    "FT170", "tools-only-last-trained", category="quality", scope="structure", kinds=SFT, on=False, catalogue=["R021"],
+    message="with tools, only the last of {count} assistant turns is trained", help="write one sample per assistant turn", fix_safety="unsafe",
+)  # fmt: skip
+def tools_only_last_trained(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Several assistant turns in a sample with tools, for a trainer that trains the last one only.
+
+    ## Why
+    mistral-finetune forces only_last where a sample has tools.
+
+    ## Example
+    A call and an answer: the call is not learned.
+
+    ## Fix safety
+    Unsafe: the sample becomes several.
+    """
+    answers = [m for m in s.messages if m.role == "assistant"]
+    if (s.tools or has_calls(s)) and len(answers) > 1:
+        yield at(answers[0], key="", count=len(answers))
+
+
+@rule(
+    "FT171", "preference-tools-ignored", category="quality", scope="structure", kinds=["preference", "unpaired-preference"], on=False,
+    catalogue=["T022"],
+    message="the trainer ignores tools in preference data", help="write the definitions into the system prompt", fix_safety="unsafe",
+)  # fmt: skip
+def preference_tools_ignored(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Tool definitions in preference data, for a trainer that drops them.
+
+    ## Why
+    Reported for TRL's KTO trainer, mended later.
+
+    ## Example
+    ``tools`` beside ``chosen`` and ``rejected``.
+
+    ## Fix safety
+    Unsafe: the prompt changes.
+    """
+    if s.tools:
+        yield at(pointer="/" + (s.tools_key or "tools").replace(".", "/"))
