@@ -41,7 +41,7 @@ def main() -> None:
             raise
         from ftdata.judge.pool import traceback_hint
 
-        _say(f"internal error: {type(error).__name__}: {error}", traceback_hint(error))
+        _say(f"internal error: {type(error).__name__}: {str(error)[:300]}", traceback_hint(error))
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
 

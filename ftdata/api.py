@@ -27,6 +27,7 @@ def lint(
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     fail_on: Severity | Literal["never"] = "error",
     jobs: int | None = None,
+    count_tokens: bool = True,
 ) -> Report:
     """Judge data files and return the report that ``ftdata lint`` prints.
 
@@ -53,7 +54,11 @@ def lint(
         ignore=_names(ignore),
         tokenizer=tokenizer or data.get("tokenizer"),
     )
-    return judge(_paths(paths), choice, Options(format=format, eval_paths=_paths(eval), jobs=jobs, fail_on=fail_on))
+    return judge(
+        _paths(paths),
+        choice,
+        Options(format=format, eval_paths=_paths(eval), jobs=jobs, fail_on=fail_on, count_tokens=count_tokens),
+    )
 
 
 def _names(value: Names) -> tuple[str, ...]:

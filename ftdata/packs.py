@@ -22,7 +22,7 @@ FIELDS = {
     "name", "title", "description", "extends", "target", "goal", "models", "facts", "select", "ignore", "rules",
     "custom", "expectations",
 }  # fmt: skip
-RULE_FIELDS = {"severity", "error", "warning", "because", "source", "date", "suppressible"}
+RULE_FIELDS = {"severity", "error", "warning", "because", "source", "date_read", "suppressible"}
 CUSTOM_FIELDS = {"code", "name", "severity", "where", "message", "help"}
 CATEGORIES = ("correctness", "suspicious", "quality", "safety", "pedantic")
 

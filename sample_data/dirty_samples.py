@@ -539,6 +539,7 @@ def preference(pool: dict[str, list[Row]]) -> File:
         "preference-not-single",
         lambda r: r["preferred_output"].append(answer("또 궁금한 점이 있으세요?")),
         "two messages in preferred_output",
+        lint={"target": ["openai"]},
     )
     change(
         "preference-not-single", lambda r: r["non_preferred_output"].clear(), "non_preferred_output is empty"
@@ -633,7 +634,7 @@ def broken(pool: dict[str, list[Row]]) -> File:
     file.fault("invalid-json", text()[:-1], "the closing brace is missing")
     file.fault(
         "invalid-json",
-        text().replace("messages", "mess\tages", 1),
+        text().replace("합쇼체로", "합쇼체로\t", 1),
         "a raw tab inside a string",
         also=["control-character"],
     )
@@ -795,7 +796,7 @@ def encodings(pool: dict[str, list[Row]]) -> list[File]:
     lines.note("wrong-extension", 1, "JSON Lines in a file named .json", lint={"target": ["openai"]})
     tiny = File("tiny.jsonl", rows[84:90])
     tiny.clean(6)
-    tiny.note("too-few-samples", 1, "6 samples; OpenAI wants 10", lint={"target": ["openai"]})
+    tiny.note("too-few-for-target", 1, "6 samples; OpenAI wants 10", lint={"target": ["openai"]})
     tiny.note("too-few-samples", 1, "6 samples; a style needs 50", lint={"goal": "style"})
     return [korean, wide, marked, ends, array, pretty, lines, tiny, cut_archive(rows[90:102])]
 
@@ -1075,10 +1076,10 @@ def long_files(pool: dict[str, list[Row]]) -> list[File]:
     big.clean(5)
     small = File("long_trl.jsonl", pool["en"][80:100])
     small.clean(6)
-    trl = {"lint": {"target": ["trl"]}}
+    trl = {"lint": {"target": ["trl"], "tokenizer": "o200k_base"}}
     facts = [row["messages"][2]["content"] for row in clean.support_en()[:60]]
     line = small.change(
-        "too-long",
+        "longer-than-default",
         lambda r: r["messages"][1].__setitem__(
             "content", "Summarise your help pages for me. " + " ".join(facts[:30])
         ),
@@ -1087,7 +1088,7 @@ def long_files(pool: dict[str, list[Row]]) -> list[File]:
     )
     small.note("answer-cut", line, "the answer lies behind the limit", **trl)
     small.change(
-        "too-long",
+        "longer-than-default",
         lambda r: say(r, " ".join(facts[30:])),
         "a long answer: its end is lost, its beginning is trained",
         **trl,

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -108,14 +109,14 @@ def test_output_files_are_written_whole(dirty, tmp_path):
 
 
 def test_a_report_is_never_written_over_an_input(clean):
-    before = open(clean, "rb").read()
+    before = Path(clean).read_bytes()
     done = run("lint", clean, "-o", clean)
     assert done.returncode == 2 and "is an input" in done.stderr
-    assert open(clean, "rb").read() == before
+    assert Path(clean).read_bytes() == before
 
 
 def test_standard_input_is_a_file_like_any_other(clean):
-    done = run("lint", "-", stdin=open(clean, encoding="utf-8").read())
+    done = run("lint", "-", stdin=Path(clean).read_text("utf-8"))
     assert done.returncode == 0 and "12 samples" in done.stdout
 
 

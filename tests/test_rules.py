@@ -52,12 +52,12 @@ def cases(kind):
             yield pytest.param(loaded["rule"], case, id=f"{loaded['rule']}-{number}")
 
 
-@pytest.mark.parametrize(("name", "case"), cases("pass"))
+@pytest.mark.parametrize(("name", "case"), list(cases("pass")))
 def test_a_rule_is_silent_on_its_passing_cases(name, case, tmp_path):
     assert findings_of(RULES[name], case["row"], case.get("params"), tmp_path) == []
 
 
-@pytest.mark.parametrize(("name", "case"), cases("fail"))
+@pytest.mark.parametrize(("name", "case"), list(cases("fail")))
 def test_a_rule_finds_its_failing_cases_at_the_place_they_name(name, case, tmp_path):
     found = findings_of(RULES[name], case["row"], case.get("params"), tmp_path)
     assert found
@@ -66,7 +66,7 @@ def test_a_rule_finds_its_failing_cases_at_the_place_they_name(name, case, tmp_p
         assert sorted(p or "" for p in found) == sorted(wanted)
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", list(RULES.values()), ids=lambda rule: rule.name)
 def test_a_rule_says_why_shows_an_example_and_tells_what_a_fix_would_do(rule):
     assert rule.doc and len(rule.summary) < 120 and rule.summary.endswith(".")
     places = [rule.doc.find(heading) for heading in HEADINGS]

@@ -92,7 +92,7 @@ def conflicting_answers(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
 @rule(
     "FT701", "leaked-sample", category="correctness", scope="dataset", kinds=DATA, needs=["normal_key", "prompt_key"],
     catalogue=["D004"],
-    message="{kind} as {other}, which is for evaluation", help="remove it from one of the two files", fix_safety="unsafe",
+    message="{kind} as {other}, which is trained on", help="remove it from one of the two files", fix_safety="unsafe",
 )  # fmt: skip
 def leaked_sample(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     """A training sample that also stands in an evaluation file.
@@ -110,16 +110,14 @@ def leaked_sample(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     import polars as pl
 
     train, held = data.train, data.eval
-    if not held.height:
+    if not held.height or not train.height:
         return
+    # Each evaluation sample is named once: as the same sample if it is one, else by its prompt.
     for key, kind in (("normal_key", "the same sample"), ("prompt_key", "the same prompt")):
-        left = train.filter(pl.col(key).is_not_null()).select(
-            "index", pl.col(key).alias("key"), pl.col("normal_key").alias("own")
+        first = train.filter(pl.col(key).is_not_null()).unique(key, keep="first", maintain_order=True)
+        pairs = held.filter(pl.col(key).is_not_null()).join(
+            first.select(pl.col("index").alias("other"), key), on=key, how="inner", maintain_order="left"
         )
-        right = held.filter(pl.col(key).is_not_null()).unique(key, keep="first", maintain_order=True)
-        right = right.select(pl.col("index").alias("other"), pl.col(key).alias("key"))
-        pairs = left.join(right, on="key", how="inner", maintain_order="left")
-        if key == "prompt_key":
-            pairs = pairs.join(held.select(pl.col("normal_key").alias("own")).unique(), on="own", how="anti")
         for index, other in pairs.select("index", "other").iter_rows():
             yield hit(index, other, kind=kind)
+        held = held.join(pairs.select("index"), on="index", how="anti", maintain_order="left")

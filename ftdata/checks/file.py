@@ -15,7 +15,7 @@ def _file_rule(code: str, name: str, **options: Any) -> Callable[[Callable[..., 
 @_file_rule(
     "FT001", "non-utf8-encoding", category="correctness", catalogue=["F001"],
     message="the file is {encoding}, not UTF-8",
-    help="write it as UTF-8 without BOM: `iconv -f {encoding} -t UTF-8`", fix_safety="safe",
+    help="write it as UTF-8 without BOM, with `iconv -t UTF-8` or your editor", fix_safety="safe",
 )  # fmt: skip
 def non_utf8_encoding() -> None:
     """A file in UTF-16, cp949 or another encoding than UTF-8.
@@ -95,7 +95,7 @@ def several_objects() -> None:
 @_file_rule(
     "FT005", "not-an-object", category="correctness", catalogue=["F004"],
     message="the row is {found}, not an object",
-    help="a row is a JSON object such as {{\"messages\": [...]}}",
+    help="a row is a JSON object such as {\"messages\": [...]}",
 )  # fmt: skip
 def not_an_object() -> None:
     """A row that is valid JSON but not an object.
@@ -384,4 +384,23 @@ def missing_header() -> None:
 
     ## Fix safety
     No fix: the names are the author's to give.
+    """
+
+
+@_file_rule(
+    "FT037", "json-container", category="suspicious", catalogue=["F006"], on=False,
+    message="the file is {container}; the target reads one object a line",
+    help="write it as JSON Lines", fix_safety="safe",
+)  # fmt: skip
+def json_container() -> None:
+    """A .json file with an array or pretty-printed objects, for a target that reads line by line.
+
+    ## Why
+    OpenAI, Together and mistral-finetune read JSON Lines only. LLaMA-Factory, TRL, Axolotl and Unsloth read both.
+
+    ## Example
+    LLaMA-Factory's ``alpaca_en_demo.json``, given to OpenAI.
+
+    ## Fix safety
+    Safe: the same rows are written one a line.
     """

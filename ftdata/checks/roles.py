@@ -41,7 +41,7 @@ def missing_assistant_turn(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     Unsafe: the sample is dropped.
     """
     turns = _spoken(s)
-    if turns and not any(m.role == "assistant" or str(m.role).lower() in ALIASES for m in turns):
+    if turns and all(m.role in ("system", "developer", "user", "tool") for m in turns):
         yield at(turns[-1], key="", count=len(turns))
 
 
@@ -71,7 +71,7 @@ def unknown_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 @rule(
     "FT103", "alias-role", category="suspicious", scope="structure", catalogue=["R002"],
-    message="the role \"{role}\" is an alias; chat templates know \"{known}\"", help="write {known}", fix_safety="safe",
+    message="the role \"{role}\" is an alias; chat templates know \"{known}\"", help="write user or assistant", fix_safety="safe",
 )  # fmt: skip
 def alias_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A role of another format, such as human or gpt, in chat messages.
@@ -632,7 +632,9 @@ def prompt_mismatch(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     No fix: which prompt is meant is unknown.
     """
-    if not s.messages and not s.problem and any(m.role == "user" for m in s.chosen) and any(m.role == "user" for m in s.rejected):
+    if s.problem or any(m.role == "user" for m in s.messages):
+        return
+    if any(m.role == "user" for m in s.chosen) and any(m.role == "user" for m in s.rejected):
         yield at(next(m for m in s.rejected if m.role == "user"))
 
 

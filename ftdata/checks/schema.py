@@ -92,7 +92,7 @@ def malformed_message(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 @rule(
     "FT023", "wrong-content-type", category="correctness", scope="structure", catalogue=["F023"],
-    message="the content is {found}, not text or a list of parts", help="write the content as text", fix_safety="unsafe",
+    message="the content is {found}, not a text or a list of parts", help="write the content as text", fix_safety="unsafe",
 )  # fmt: skip
 def wrong_content_type(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A content that is a number, a boolean or an object.
@@ -136,7 +136,7 @@ def mixed_content_types(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 @rule(
     "FT025", "malformed-part", category="correctness", scope="structure", catalogue=["F025"],
-    message="part {index} {problem}", help="write {{\"type\": \"text\", \"text\": ...}} or {{\"type\": \"image_url\", \"image_url\": {{\"url\": ...}}}}",
+    message="part {index} {problem}", help="a part is a text with type and text, or an image_url with an object that holds url",
     fix_safety="safe",
 )  # fmt: skip
 def malformed_part(s: Sample, p: dict[str, Any]) -> Iterator[At]:

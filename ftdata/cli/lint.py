@@ -89,6 +89,9 @@ FORMATS = ("full", "concise", "json", "json-lines")
     type=click.IntRange(min=1),
     help="Worker processes (default: one a core, for large inputs).",
 )
+@click.option(
+    "--no-tokens", is_flag=True, help="Count no tokens unless a rule needs them: faster, without the price of findings."
+)
 @click.option("--show-rules", is_flag=True, help="Print the rules that would run, and where each value comes from.")
 def command(**options: Any) -> int:
     """Judge data files: what a provider rejects, what trains a model wrongly.
@@ -135,6 +138,7 @@ def command(**options: Any) -> int:
                 fail_on=options["fail_on"] or data.get("fail-on") or "error",
                 fail_on_skip=options["fail_on_skip"],
                 progress=progress.update,
+                count_tokens=not options["no_tokens"],
             ),
         )
     if options["findings_path"]:

@@ -108,7 +108,7 @@ def _lift_reasoning(message: Message) -> None:
 def _content(value: Any, pointer: str) -> tuple[Any, list[ToolCall], list[Message]]:
     if isinstance(value, str) or value is None or value is ABSENT:
         return value, [], []
-    if not isinstance(value, list):
+    if not isinstance(value, list) or (value and not any(isinstance(item, dict) for item in value)):
         return Malformed(value), [], []
     parts: list[Part] = []
     calls: list[ToolCall] = []

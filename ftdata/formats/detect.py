@@ -12,6 +12,7 @@ from typing import Any
 _ROLE_SETS = {"System", "User", "Chatbot"}
 _MEDIA = {"images", "videos", "audios", "image"}
 _OPENAI_KEYS = {"messages", "tools", "functions", "parallel_tool_calls", "function_call", "tool_choice"}
+_NEARLY_MESSAGES = {"message", "messages", "msgs", "chat", "dialog", "dialogue", "turns"}
 _HUMAN_BOT = re.compile(r"<human>:.*<bot>:", re.S)
 
 
@@ -268,4 +269,6 @@ def _pairs(row: dict[str, Any], keys: set[str]) -> str:
         return "human-bot-text" if _HUMAN_BOT.search(row["text"]) else "text-lm"
     if {"column_1", "column_2"} <= keys:
         return "column-pairs"
+    if any(key.lower() in _NEARLY_MESSAGES and is_messages(row[key]) for key in keys):
+        return "openai-chat"
     return "unknown"

@@ -90,6 +90,8 @@ class Judge:
             "dataset": [],
         }
         for number, found in enumerate(self.rules):
+            if plan.steps[number].skip:
+                continue
             self.by_scope[found.scope if found else "measure"].append(number)
         self.faults: dict[str, list[int]] = {}
         for number in self.by_scope["file"]:
@@ -220,12 +222,15 @@ class Judge:
                 renamed = frame.rename({c: c.removesuffix(suffix) for c in frame.columns if c.endswith(suffix)})
             flags = renamed.select(expression.alias(str(number)) for number, expression in expressions)
             for number, _ in expressions:
+                found = self.rules[number]
                 hits = flags[str(number)].fill_null(False)
                 if hits.dtype != pl.Boolean or not hits.any():
                     continue
-                found = self.rules[number]
+                spoiled = _spoiled_lines(chunk) if found is not None and found.name == "mojibake" else ()
                 for row in hits.arg_true().to_list():
                     sample = samples[row]
+                    if spoiled and chunk.lines[row] in spoiled:
+                        continue
                     if found is not None and sample.kind not in found.kinds:
                         continue
                     values = renamed.row(row, named=True) if "{" in (self.plan.steps[number].message) else {}
@@ -254,7 +259,8 @@ class Judge:
         elif place.key == "content":
             pointer = message.content_pointer
         else:
-            pointer = f"{message.pointer}/{place.key}" if place.key else message.pointer
+            key = "from" if place.key == "role" and message.content_key == "value" else place.key
+            pointer = f"{message.pointer}/{key}" if key else message.pointer
         line, column = chunk.lines[row], None
         raw = chunk.raws[row]
         if raw is not None and line is not None:
@@ -294,6 +300,11 @@ class Judge:
             pl.Series("format", [sample.format for sample in samples], dtype=pl.Categorical),
             pl.Series("kind", [sample.kind for sample in samples], dtype=pl.Categorical),
         )
+
+
+def _spoiled_lines(chunk: Chunk) -> set[int | None]:
+    """Lines whose replacement characters the reader itself put in, and has reported."""
+    return {fault.line for fault in chunk.faults if fault.rule in ("invalid-bytes", "lone-surrogate")}
 
 
 class _Values(dict[str, Any]):

@@ -12,13 +12,15 @@ from ftdata.rule import RULES, Rule
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One selected rule as a worker sees it. ``tokens`` names the tokenizer key, ``where`` a custom rule's SQL."""
+    """One selected rule as a worker sees it. ``tokens`` names the tokenizer key, ``where`` a custom
+    rule's SQL; ``skip`` keeps the place of a rule that cannot run."""
 
     rule: str
     params: Mapping[str, Any]
     tokens: str | None = None
     where: str | None = None
     message: str = ""
+    skip: bool = False
 
     def find(self) -> Rule | None:
         """Return the declared rule; ``None`` for a custom rule."""

@@ -49,6 +49,7 @@ class Options:
     fail_on: Severity | Literal["never"] = "error"
     fail_on_skip: bool = False
     progress: Progress | None = None
+    count_tokens: bool = True
 
 
 @dataclass(slots=True)
@@ -152,7 +153,9 @@ def _plan(selection: Selection, options: Options, total: int, skipped: dict[int,
                 skipped[number] = reason
         if selected.rule.scope == "dataset":
             columns += [name for name in selected.rule.needs if name in MEASURES and MEASURES[name].level != "token"]
-        steps.append(Step(selected.rule.name, selected.params, key, selected.where, selected.rule.message))
+        steps.append(Step(selected.rule.name, selected.params, key, selected.where, selected.rule.message, number in skipped))
+    if options.count_tokens and not tokenizers:
+        _reference_tokenizer(selection, tokenizers, missing)
     return Plan(
         steps=tuple(steps),
         columns=tuple(dict.fromkeys(columns)),
@@ -192,6 +195,18 @@ def _tokenizer(
             return None, missing[name]
         tokenizers[key] = (name, overhead)
     return key, None
+
+
+def _reference_tokenizer(selection: Selection, tokenizers: dict[str, tuple[str, Overhead]], missing: dict[str, str]) -> None:
+    """Count tokens for the facts and the price of findings, though no rule asks for them. Never with a guess: a
+    target whose tokenizer is not at hand gets no numbers."""
+    name = selection.tokenizer
+    if name is None or name in missing:
+        return
+    probe = Selected(rule=selection.rules[0].rule, severity="info", params={}, tokenizer=name) if selection.rules else None
+    if probe is not None:
+        probe.targets = tuple(target.name for target in selection.targets[:1])
+        _tokenizer(probe, selection, tokenizers, missing)
 
 
 def _hash_all(inputs: Sequence[Input | None]) -> list[Future[str] | None]:
@@ -332,6 +347,8 @@ def _table(run: _Run) -> pl.DataFrame:
 def _judge_dataset(run: _Run, dataset: Dataset, skipped: dict[int, str]) -> None:
     import polars as pl
 
+    if not dataset.count:
+        return
     for number, selected in enumerate(run.selection.rules):
         if selected.rule.scope != "dataset" or number in skipped:
             continue

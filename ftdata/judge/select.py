@@ -84,6 +84,7 @@ class Selection:
     targets: list[Target]
     packs: list[Pack]
     goal: str | None = None
+    tokenizer: str | None = None
 
 
 def resolve(choice: Choice) -> Selection:
@@ -115,7 +116,8 @@ def resolve(choice: Choice) -> Selection:
         if set(selected.targets) == shared and not selected.because:
             selected.targets = ()
     rules = sorted(merged.values(), key=lambda s: (s.rule.code, s.targets))
-    return Selection(rules, targets, [*used, *goals], choice.goal)
+    counted = choice.tokenizer or (targets[0].tokenizer if targets else "o200k_base")
+    return Selection(rules, targets, [*used, *goals], choice.goal, counted)
 
 
 def _merge(merged: dict[tuple[Any, ...], Selected], selected: Selected) -> None:
@@ -150,10 +152,10 @@ def _layered(packs: Sequence[Pack], choice: Choice, target: Target | None, token
             if turn_on:
                 active.setdefault(rule.name, origin)
             if "because" in entry and target:
-                source = f" [{entry['source']}, {entry['date']}]" if "source" in entry and "date" in entry else ""
+                source = f" [{entry['source']}, {entry['date_read']}]" if "source" in entry and "date_read" in entry else ""
                 because[rule.name] = f"{entry['because']}{source}"
             for name, value in entry.items():
-                if name not in ("because", "source", "date"):
+                if name not in ("because", "source", "date_read"):
                     settings.setdefault(rule.name, {})[name] = value
                     origins.setdefault(rule.name, {})[name] = origin
 

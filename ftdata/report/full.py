@@ -43,7 +43,8 @@ def _worst_first(verdict: Verdict) -> tuple[int, int, str]:
 
 def _rule(report: Report, verdict: Verdict, examples: int, style: Style) -> Iterator[str]:
     colour = COLOURS[verdict.severity]
-    targets = f" [{', '.join(verdict.targets)}]" if verdict.targets else ""
+    several = len(report.targets) > 1
+    targets = f" [{', '.join(verdict.targets)}]" if verdict.targets and several else ""
     yield (f"{style(verdict.name, bold=True)} {verdict.code} {style(verdict.severity, fg=colour, bold=True)}{escape(targets)}")
     findings, total = _examples(report, verdict, examples)
     for finding in findings:
