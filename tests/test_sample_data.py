@@ -48,7 +48,8 @@ def element_starts(path):
 
 def as_judged(fault):
     options = fault.get("lint") or {}
-    off = () if options.get("target") or RULES[fault["rule"]].on else (fault["rule"],)
+    rule = RULES[fault["rule"]]
+    off = () if options.get("target") or (rule.on and rule.category != "pedantic") else (rule.name,)
     goal = options.get("goal")
     return (
         fault["file"], tuple(options.get("target") or ()), goal, options.get("tokenizer"), () if goal else off, tuple(fault.get("with") or ()),

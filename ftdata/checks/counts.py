@@ -12,8 +12,8 @@ from ftdata.types import Sample
 @rule(
     "FT601", "too-few-samples", category="correctness", scope="dataset", kinds=DATA, on=False,
     params={"minimum": 0, "recommended": 0, "enough": None},
-    message="{count} distinct training samples, this goal needs at least {minimum}",
-    help="write {missing} more samples, or choose a smaller goal",
+    message="{count} distinct training samples, this goal needs at least {minimum}: {missing} more",
+    help="write more samples, or choose a smaller goal",
 )  # fmt: skip
 def too_few_samples(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     """Fewer distinct training samples than the goal needs.

@@ -17,7 +17,7 @@ def _repeats(frame: Any, key: str) -> Any:
 
 
 @rule(
-    "FT401", "exact-duplicate", category="suspicious", scope="dataset", kinds=DATA, needs=["id"], catalogue=["D001", "D007"],
+    "FT401", "exact-duplicate", category="suspicious", scope="dataset", kinds=DATA, needs=["id", "n_turns"], catalogue=["D001", "D007"],
     message="the same sample as {other}", help="keep one of them", fix_safety="safe",
 )  # fmt: skip
 def exact_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
@@ -33,7 +33,7 @@ def exact_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     ## Fix safety
     Safe: the first one stays.
     """
-    for index, first in _repeats(data.train, "id").iter_rows():
+    for index, first in _repeats(data.train.filter(data.train["n_turns"] > 0), "id").iter_rows():
         yield hit(index, first)
 
 

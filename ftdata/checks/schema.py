@@ -191,7 +191,7 @@ def malformed_part(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 @rule(
     "FT026", "extra-key", category="suspicious", scope="structure", catalogue=["F015"], on=False,
     params={"allowed": ["messages", "tools", "parallel_tool_calls", "functions", "function_call"]},
-    message="the row has the extra key \"{key}\"", help="remove the key, or keep it in a file of its own", fix_safety="safe",
+    message="the row has the extra key \"{key_name}\"", help="remove the key, or keep it in a file of its own", fix_safety="safe",
 )  # fmt: skip
 def extra_key(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A top-level key that the target does not know.
@@ -216,7 +216,7 @@ def extra_key(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 @rule(
     "FT027", "extra-message-key", category="suspicious", scope="structure", catalogue=["F016"], on=False,
     params={"allowed": ["role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "refusal"]},
-    message="the turn has the extra key \"{key}\"", help="remove the key", fix_safety="safe",
+    message="the turn has the extra key \"{key_name}\"", help="remove the key", fix_safety="safe",
 )  # fmt: skip
 def extra_message_key(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A key of a turn that the target does not know.

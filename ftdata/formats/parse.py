@@ -294,7 +294,10 @@ def _history(row: dict[str, Any], sample: Sample) -> None:
         if isinstance(pair, dict):
             sample.messages += parse_message(pair, f"/history/{index}")
             continue
-        for side, (role, text) in enumerate(zip(("user", "assistant"), pair if isinstance(pair, list) else (), strict=False)):
+        if not isinstance(pair, list) or len(pair) != 2:
+            sample.messages.append(Message(None, Malformed(pair), f"/history/{index}", ""))
+            continue
+        for side, (role, text) in enumerate(zip(("user", "assistant"), pair, strict=True)):
             content = text if isinstance(text, str) or text is None else Malformed(text)
             sample.messages.append(Message(role, content, f"/history/{index}/{side}", "", source_role=role))
 

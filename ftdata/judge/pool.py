@@ -8,6 +8,8 @@ named ``polars.py`` in the working directory is never imported.
 from __future__ import annotations
 
 import collections
+import contextlib
+import gc
 import os
 import pickle
 import struct
@@ -83,6 +85,19 @@ def _exactly(stream: Any, size: int) -> bytes:
     return bytes(data)
 
 
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    """Hold the cyclic garbage collector while a piece is judged: samples have no cycles, and walking their
+    millions of objects again and again took a fifth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 def work() -> None:
     """The life of a worker: a plan, then pieces until the pipe closes."""
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
@@ -91,7 +106,9 @@ def work() -> None:
         judge = Judge(_receive(source))
         while True:
             try:
-                answer: Any = judge.judge(_receive(source))
+                piece = _receive(source)
+                with _no_collector():
+                    answer: Any = judge.judge(piece)
             except FtdataError as error:
                 answer = error
             except (EOFError, struct.error):
@@ -122,7 +139,9 @@ def judge_all(plan: Plan, pieces: Iterable[Any], jobs: int) -> Iterator[tuple[An
     if jobs <= 1:
         judge = Judge(plan)
         for piece in pieces:
-            yield piece, judge.judge(piece)
+            with _no_collector():
+                result = judge.judge(piece)
+            yield piece, result
         return
     workers = [_Worker(plan) for _ in range(jobs)]
     free: SimpleQueue[_Worker] = SimpleQueue()

@@ -441,7 +441,7 @@ def _verdicts(frame: pl.DataFrame, dataset: Dataset, run: _Run, skipped: dict[in
         of = len(run.files) if rule.scope == "file" else sum(n for kind, n in kinds.items() if kind in rule.kinds)
         verdict = Verdict(
             code=rule.code, name=rule.name, status="clean", severity=selected.severity, of=of,
-            targets=selected.targets, help=rule.help, fixable=rule.fix_safety,
+            targets=selected.targets, help=_filled(rule.help, selected.params), fixable=rule.fix_safety,
             notes=[f"{target}: {words}" for target, words in selected.because.items()],
         )  # fmt: skip
         if number in skipped:
@@ -458,6 +458,13 @@ def _verdicts(frame: pl.DataFrame, dataset: Dataset, run: _Run, skipped: dict[in
             pl.col("step").replace_strict(changed, default=pl.col("severity"), return_dtype=pl.String).alias("severity")
         )
     return verdicts, frame
+
+
+def _filled(help: str | None, params: Mapping[str, Any]) -> str | None:
+    for name, value in params.items():
+        if help and isinstance(value, str):
+            help = help.replace("{" + name + "}", value)
+    return help
 
 
 def budgeted(selected: Selected, count: int, of: int) -> Severity:

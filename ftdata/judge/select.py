@@ -128,6 +128,10 @@ def _merge(merged: dict[tuple[Any, ...], Selected], selected: Selected) -> None:
     known.targets += selected.targets
     known.because |= selected.because
     known.suppressible &= selected.suppressible
+    if selected.severity != known.severity:
+        milder = max(selected, known, key=lambda s: SEVERITIES.index(s.severity))
+        for target in milder.targets if milder is selected else known.targets[: -len(selected.targets)]:
+            known.because.setdefault(target, f"{milder.severity} only")
     if SEVERITIES.index(selected.severity) < SEVERITIES.index(known.severity):
         known.severity = selected.severity
         known.origin["severity"] = selected.origin["severity"]

@@ -45,7 +45,8 @@ def render_lines(report: Report) -> Iterator[str]:
 
 def _dump(value: Any) -> str:
     # ASCII only: a terminal that shows the output interprets nothing of it.
-    return json.dumps(value, ensure_ascii=True, default=str)
+    # "##[" starts a command anywhere in a line of an Azure or GitHub log; the escape reads back as the same text.
+    return json.dumps(value, ensure_ascii=True, default=str).replace("##[", "#\\u0023[")
 
 
 def finding_object(finding: Finding) -> dict[str, Any]:
