@@ -50,9 +50,10 @@ def _rule(report: Report, verdict: Verdict, examples: int, style: Style) -> Iter
     for finding in findings:
         yield from _finding(finding, colour, style)
     if total > len(findings):
-        yield f"  … and {total - len(findings):,} more{_price(verdict)}"
+        price = _price(verdict)
+        yield f"  … and {total - len(findings):,} more" + (f" ({price})" if price else "")
     elif verdict.tokens:
-        yield f"  {_price(verdict).strip(' ()')}"
+        yield f"  {_price(verdict)}"
     if verdict.help:
         yield f"  {style('help:', fg='cyan')} {verdict.help}"
     for note in verdict.notes:
@@ -68,13 +69,13 @@ def _examples(report: Report, verdict: Verdict, limit: int) -> tuple[list[Findin
 
 
 def _price(verdict: Verdict) -> str:
+    """How much of the input it concerns and what that costs: "12 of 6,740 samples, 4,120 tokens per epoch"."""
     parts = []
-    if verdict.of and verdict.count > 1:
-        parts.append(f"{100 * verdict.count / verdict.of:.1f} % of {verdict.of:,}" if verdict.count <= verdict.of else "")
+    if 1 < verdict.count <= verdict.of:
+        parts.append(f"{verdict.count:,} of {verdict.of:,}, {100 * verdict.count / verdict.of:.2g} %")
     if verdict.tokens:
         parts.append(f"{verdict.tokens:,} tokens per epoch")
-    text = ", ".join(part for part in parts if part)
-    return f" ({text})" if text else ""
+    return "; ".join(parts)
 
 
 def place_of(finding: Finding) -> str:
@@ -93,6 +94,10 @@ def _finding(finding: Finding, colour: str, style: Style) -> Iterator[str]:
         lead = f"{escape(finding.where)}  " if finding.where else ""
         text, mark = escape_marked(finding.excerpt or "", finding.mark)
         yield f"{gutter} {style(lead, dim=True)}{text}"
+        if mark is None and finding.where and (finding.location.pointer or "").endswith(("/role", "/from")):
+            # The fault is the role itself, which stands in the lead.
+            at = lead.rstrip().rfind(" ") + 1
+            yield f"{gutter} {' ' * width(lead[:at])}{style('^' * width(lead[at:].rstrip()), fg=colour, bold=True)}"
         if mark is not None:
             indent = width(lead) + width(text[: mark[0]])
             yield f"{gutter} {' ' * indent}{style('^' * max(width(text[mark[0] : mark[1]]), 1), fg=colour, bold=True)}"
