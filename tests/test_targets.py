@@ -53,14 +53,15 @@ def test_openai_takes_ten_examples_and_a_model_sets_its_own_length():
     assert target.tokenizer == "cl100k_base"
 
 
-def test_the_end_of_a_target_counts_down_to_its_day(write_jsonl, chat):
+def test_the_end_of_a_target_is_a_warning_before_its_day_and_an_error_from_then_on(write_jsonl, chat):
     import ftdata
 
     path = write_jsonl([chat(f"question {n}?", f"answer {n}") for n in range(12)])
-    for today, words in (("2026-11-23", "in 44 days"), ("2027-01-06", "that day has come")):
-        config = {"rules": {"target-ends": {"today": today}}}
-        (found,) = ftdata.lint(path, target="openai", select="target-ends", config=config).findings
-        assert words in found.message and "2027-01-06" in found.message
+    for today, rule, severity in (("2026-11-23", "target-ends", "warning"), ("2027-01-06", "target-ended", "error")):
+        config = {"rules": {name: {"today": today} for name in ("target-ends", "target-ended")}}
+        report = ftdata.lint(path, target="openai", select="target-ends,target-ended".split(","), config=config)
+        (found,) = report.findings
+        assert (found.name, found.severity) == (rule, severity) and "2027-01-06" in found.message
 
 
 @pytest.mark.parametrize("name", names("targets"))

@@ -404,26 +404,47 @@ MOJIBAKE = (
 )
 
 
+def _today(p: dict[str, Any]) -> datetime.date:
+    return datetime.date.fromisoformat(p["today"]) if p["today"] else datetime.date.today()
+
+
 @rule(
     "FT036", "target-ends", category="suspicious", scope="dataset", kinds=ANY_KIND, on=False, suppressible=False, catalogue=["P101"],
-    params={"date": "2027-01-06", "text": "it ends", "today": ""},
-    message="{text} on {date}{left}", help="plan where the tuned model will run after that date",
+    params={"date": "2027-01-06", "text": "the target ends its service", "today": ""},
+    message="{text} on {date}", help="plan where the tuned model will run after that date",
 )  # fmt: skip
 def target_ends(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
-    """A target that closes, or has closed, its fine-tuning service.
+    """A target that will close its fine-tuning service.
 
     ## Why
-    A job that cannot be created any more, or a tuned model that is switched off weeks after training, wastes the
-    work on the data.
+    A tuned model that is switched off weeks after training wastes the work on the data.
 
     ## Example
-    OpenAI ends self-serve fine-tuning for everyone on 2027-01-06: HTTP 403 ``training_not_available``.
+    OpenAI ends self-serve fine-tuning for everyone on 2027-01-06.
 
     ## Fix safety
     No fix.
     """
-    date = datetime.date.fromisoformat(str(p["date"]))
-    today = datetime.date.fromisoformat(p["today"]) if p["today"] else datetime.date.today()
-    days = (date - today).days
-    left = f" (in {days} day{'s' if days != 1 else ''})" if days > 0 else " (that day has come: no new job can be created)"
-    yield hit(None, left=left, date=date.isoformat())
+    if _today(p) < datetime.date.fromisoformat(p["date"]):
+        yield hit(None)
+
+
+@rule(
+    "FT038", "target-ended", category="correctness", scope="dataset", kinds=ANY_KIND, on=False, suppressible=False, catalogue=["P101"],
+    params={"date": "2027-01-06", "text": "the target ends its service", "today": ""},
+    message="{text} on {date}: no new job can be created", help="choose another target",
+)  # fmt: skip
+def target_ended(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """A target that has closed its fine-tuning service.
+
+    ## Why
+    The job is refused after the upload: OpenAI answers HTTP 403 ``training_not_available``.
+
+    ## Example
+    OpenAI, from 2027-01-06 on.
+
+    ## Fix safety
+    No fix.
+    """
+    if _today(p) >= datetime.date.fromisoformat(p["date"]):
+        yield hit(None)

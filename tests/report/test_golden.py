@@ -30,7 +30,7 @@ def report(tmp_path, monkeypatch):
     lines[1:1] = ["{'messages': []}", ""]
     Path("train.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     Path("empty.jsonl").write_bytes(b"")
-    config = {"rules": {"target-ends": "off"}}
+    config = {"rules": {"target-ends": "off", "target-ended": "off"}}
     return ftdata.lint(["train.jsonl", "empty.jsonl"], target=["openai", "llama3"], goal="style", config=config)
 
 
