@@ -32,9 +32,7 @@ def _calls(s: Sample) -> Iterator[tuple[Message, ToolCall]]:
 
 def _structured(s: Sample) -> bool:
     """Whether calls stand in OpenAI's own structure, with ids; other formats have none by nature."""
-    return any("/tool_calls/" in call.pointer for _, call in _calls(s)) or any(
-        message.role == "tool" and message.source_role == "tool" and message.content_key == "content" for message in s.messages
-    )
+    return any("/tool_calls/" in call.pointer for _, call in _calls(s)) or s.format == "openai-chat-tools"
 
 
 def _key(call: ToolCall, *path: str) -> str:
@@ -265,7 +263,9 @@ def unanswered_tool_call(s: Sample, p: dict[str, Any]) -> Iterator[At]:
             continue
         answered = {turn.tool_call_id for turn in results if isinstance(turn.tool_call_id, str)}
         by_id = [call for call in message.tool_calls if call.id is not None and call.id in answered]
-        open_calls = len(message.tool_calls) - max(len(results), len(by_id))
+        # Formats without ids may put the results of several calls into one turn.
+        without_ids = results and all(call.id is None for call in message.tool_calls)
+        open_calls = 0 if without_ids else len(message.tool_calls) - max(len(results), len(by_id))
         if open_calls > 0:
             left = [call for call in message.tool_calls if call not in by_id][-open_calls:]
             for call in left:

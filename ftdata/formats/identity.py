@@ -84,7 +84,7 @@ def _canonical_message(message: Message, numbers: dict[str, int]) -> list[Any]:
         more["answers"] = numbers.get(identity, identity) if isinstance(identity, str) else repr(identity)
     if message.reasoning:
         more["reasoning"] = message.reasoning
-    if message.weight is not None and message.weight in (0, False):
+    if message.role == "assistant" and message.weight is not None and message.weight in (0, False):
         more["weight"] = 0
     if message.name is not None:
         more["name"] = message.name

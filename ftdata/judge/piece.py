@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ftdata.formats import detect_row, outline, parse, sample_id, shape
 from ftdata.judge.plan import Plan
 from ftdata.judge.position import find_pointer, line_and_column
-from ftdata.measure.batch import Batch, ShapeFacts, shape_facts
+from ftdata.measure.batch import Batch, ShapeFacts, arguments_text, shape_facts
 from ftdata.measure.registry import MEASURES
 from ftdata.measure.tokens import Tokenizer, load_tokenizer
 from ftdata.rule import At, Columns, Pattern, Rule
@@ -264,10 +264,7 @@ class Judge:
         line, column = chunk.lines[row], None
         raw = chunk.raws[row]
         if raw is not None and line is not None:
-            offset = find_pointer(raw, pointer)
-            if offset is None and message is not None:
-                offset = find_pointer(raw, message.pointer)
-            line, column = line_and_column(raw, offset or 0, line)
+            line, column = line_and_column(raw, _nearest(raw, pointer), line)
         excerpt, mark = _excerpt(sample, place, pointer)
         findings.add(
             number, row, line, column, pointer or None, fill(step.message, place.values, step.params),
@@ -305,6 +302,17 @@ class Judge:
 def _spoiled_lines(chunk: Chunk) -> set[int | None]:
     """Lines whose replacement characters the reader itself put in, and has reported."""
     return {fault.line for fault in chunk.faults if fault.rule in ("invalid-bytes", "lone-surrogate")}
+
+
+def _nearest(raw: bytes, pointer: str) -> int:
+    """The offset of the value at a pointer, or of the closest one above it: a key may be missing, or hold JSON as
+    text."""
+    while pointer:
+        offset = find_pointer(raw, pointer)
+        if offset is not None:
+            return offset
+        pointer = pointer.rpartition("/")[0]
+    return 0
 
 
 class _Values(dict[str, Any]):
@@ -348,7 +356,7 @@ def _excerpt(sample: Sample, place: At, pointer: str) -> tuple[str | None, tuple
     message = place.message
     if message is None:
         return None, None
-    text = message.text
+    text = message.text or _called(message)
     if place.key != "content" and place.span is None:
         return (clip(text) if text else None), None
     if place.span is None:
@@ -361,6 +369,11 @@ def _excerpt(sample: Sample, place: At, pointer: str) -> tuple[str | None, tuple
     window = text[left:right]
     mark_start = start - left + len(head)
     return head + window + tail, (mark_start, min(mark_start + max(end - start, 1), len(head) + len(window)))
+
+
+def _called(message: Message) -> str:
+    """The calls of a turn without a text, as a reader would write them."""
+    return "; ".join(f"{call.name or '?'}({arguments_text(call.arguments) or ''})" for call in message.tool_calls)
 
 
 def clip(text: str, width: int = EXCERPT) -> str:

@@ -290,6 +290,7 @@ def _report(run: _Run, skipped: dict[int, str], choice: Choice, options: Options
     rules = run.selection.rules
     schema = _finding_schema() | {"file": pl.UInt16}
     frame = pl.concat(run.findings) if run.findings else pl.DataFrame(schema=schema)
+    frame = _without_repeated_errors(frame, run)
     frame = _complete(frame, dataset, run, tokens)
     verdicts, frame = _verdicts(frame, dataset, run, skipped)
     table = FindingTable(frame.sort("path", "line", "column", "code", "step", nulls_last=True, maintain_order=True), rules)
@@ -305,6 +306,17 @@ def _report(run: _Run, skipped: dict[int, str], choice: Choice, options: Options
         fail_on=options.fail_on,
         fail_on_skip=options.fail_on_skip,
     )
+
+
+def _without_repeated_errors(frame: pl.DataFrame, run: _Run) -> pl.DataFrame:
+    """Leave out "not training data" row by row where the file as a whole is said to be none."""
+    import polars as pl
+
+    refused = [number for number, counted in enumerate(run.files) if counted.report.error]
+    steps = [number for number, selected in enumerate(run.selection.rules) if selected.rule.name == "not-training-data"]
+    if not refused or not steps:
+        return frame
+    return frame.filter(~(pl.col("file").is_in(refused) & pl.col("step").is_in(steps)))
 
 
 def _name_format(counted: FileCounts, detection: Any) -> None:

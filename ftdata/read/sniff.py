@@ -39,6 +39,10 @@ NAMES = {
     "jsonl": (".jsonl", ".ndjson"), "json-array": (".json", ".jsonl", ".ndjson"), "json-objects": (".json", ".jsonl", ".ndjson"),
     "csv": (".csv",), "tsv": (".tsv",), "parquet": (".parquet",),
 }  # fmt: skip
+PROSE = {
+    ".md": "a Markdown text", ".rst": "a text", ".py": "a Python program", ".yaml": "a YAML file", ".yml": "a YAML file",
+    ".toml": "a TOML file", ".sh": "a shell script", ".ipynb": "a notebook", ".log": "a log", ".xml": "XML", ".html": "HTML",
+}  # fmt: skip
 TITLES = {
     "jsonl": "JSON Lines", "json-array": "a JSON array", "json-objects": "pretty-printed JSON objects", "csv": "CSV",
     "tsv": "TSV", "parquet": "Parquet",
@@ -263,6 +267,8 @@ def _table(item: Input, text: str, lines: list[str]) -> Input:
     extension = Path(item.path.lower().removesuffix(".gz").removesuffix(".zst")).suffix
     whole = text[: text.rfind("\n") + 1] if len(text) >= HEAD // 2 and "\n" in text else text
     best: tuple[float, str, list[list[str]]] | None = None
+    if extension in PROSE:
+        raise ReadError(f"is {PROSE[extension]}, not data", "Give JSONL, JSON, CSV, TSV or Parquet.")
     for delimiter in ("\t", ",", ";", "|"):
         rows = _cells(whole, delimiter)
         widths = [len(row) for row in rows if row]
