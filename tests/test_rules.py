@@ -18,16 +18,18 @@ CASES = sorted(Path(__file__).parent.joinpath("rules").glob("*.yaml"))
 HEADINGS = ["## Why", "## Example", "## Fix safety"]
 
 
-def findings_of(rule, row, params=None, tmp_path=None):
+def findings_of(rule, case, tmp_path):
     """Run one rule over one raw row and return the pointers of its findings."""
     from ftdata.measure.batch import Overhead
     from ftdata.read import cut, open_input
 
+    params = case.get("params")
     path = tmp_path / "case.jsonl"
-    path.write_bytes(orjson.dumps(row) + b"\n")
+    path.write_bytes(orjson.dumps(case["row"]) + b"\n")
     tokens = "o200k_base+3+3" if _wants_tokens(rule, params) else None
     plan = Plan(
         steps=(Step(rule.name, {**rule.params, **(params or {})}, tokens, None, rule.message),),
+        format=case.get("format"),
         tokenizers={tokens: ("o200k_base", Overhead())} if tokens else {},
     )
     judge = Judge(plan)
@@ -54,12 +56,12 @@ def cases(kind):
 
 @pytest.mark.parametrize(("name", "case"), list(cases("pass")))
 def test_a_rule_is_silent_on_its_passing_cases(name, case, tmp_path):
-    assert findings_of(RULES[name], case["row"], case.get("params"), tmp_path) == []
+    assert findings_of(RULES[name], case, tmp_path) == []
 
 
 @pytest.mark.parametrize(("name", "case"), list(cases("fail")))
 def test_a_rule_finds_its_failing_cases_at_the_place_they_name(name, case, tmp_path):
-    found = findings_of(RULES[name], case["row"], case.get("params"), tmp_path)
+    found = findings_of(RULES[name], case, tmp_path)
     assert found
     if "pointer" in case:
         wanted = case["pointer"] if isinstance(case["pointer"], list) else [case["pointer"]]

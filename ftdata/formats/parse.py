@@ -19,6 +19,7 @@ SPEAKERS = {
     "tool": "tool", "tool_response": "tool", "function_response": "tool", "function": "tool",
 }  # fmt: skip
 MEDIA = ("images", "videos", "audios", "image")
+_PLAIN = {"openai-chat", "openai-chat-tools", "openai-chat-think", "openai-chat-vision", "openai-chat-reasoning", "trl-harmony"}
 _CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.S)
 _TOOLS = re.compile(r"<tools>\s*(.*?)\s*</tools>", re.S)
 
@@ -34,7 +35,7 @@ def parse(row: Any, format: str, columns: Mapping[str, str] | None = None) -> Sa
     if columns:
         renames = {own: name for name, own in columns.items()}
         row = {renames.get(key, key): value for key, value in row.items()}
-    if len(row) == 1 and known.family == "openai" and type(row.get("messages")) is list:
+    if len(row) == 1 and known.id in _PLAIN and type(row.get("messages")) is list:
         return Sample(
             known.id,
             known.kind,
