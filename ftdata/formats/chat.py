@@ -174,7 +174,7 @@ def parse_part(item: Any) -> Part:
     if name in ("text", "refusal", "reasoning", "thinking"):
         text = item.get("text", item.get("value", item.get(name)))
         return Part(name, text if isinstance(text, str) else None, None, item)
-    value = item.get("value", item.get(kind))
+    value = item.get("value", item.get(kind) if isinstance(kind, str) else None)
     url = value.get("url", value.get("data")) if isinstance(value, dict) else value
     return Part(name, None, url if isinstance(url, str) else None, item)
 

@@ -116,7 +116,25 @@ def _slowly(content: Any) -> bytes:
     try:
         return json.dumps(content, sort_keys=True, default=repr, skipkeys=True).encode()
     except (TypeError, ValueError, RecursionError):
-        return repr(content).encode("utf-8", "replace")
+        return _flattened(content)
+
+
+def _flattened(content: Any) -> bytes:
+    """The content as bytes without recursion: values nested more deeply than JSON writers go."""
+    out: list[str] = []
+    waiting: list[Any] = [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            keys = sorted(value, key=str)
+            out.append("{" + ",".join(map(str, keys)))
+            waiting += [value[key] for key in keys]
+        elif isinstance(value, list | tuple):
+            out.append(f"[{len(value)}")
+            waiting += value
+        else:
+            out.append(repr(value))
+    return "\n".join(out).encode("utf-8", "replace")
 
 
 def _draw(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ftdata.errors import ReadError
 from ftdata.formats import detect_row, outline, parse, sample_id, shape
 from ftdata.judge.plan import Plan
 from ftdata.judge.position import find_pointer, line_and_column
@@ -60,6 +61,7 @@ class PieceResult:
     lost: int
     rows: int
     problem: str | None = None
+    error: tuple[str, str | None] | None = None
 
 
 @dataclass(slots=True)
@@ -132,7 +134,13 @@ class Judge:
         """Judge every row of a piece."""
         from ftdata.read import decode
 
-        chunk = decode(piece)
+        try:
+            chunk = decode(piece)
+        except ReadError as error:
+            chunk = Chunk(piece.path, [], [], [], [], [], piece.size)
+            failed: ReadError | None = error
+        else:
+            failed = None
         findings = Findings()
         faults: Counter[str] = Counter(fault.rule for fault in chunk.faults)
         for fault in chunk.faults:
@@ -160,6 +168,7 @@ class Judge:
             lost=sum(fault.lost for fault in chunk.faults),
             rows=len(samples),
             problem=next((s.problem for s in samples if s.kind == "none"), None),
+            error=(failed.message, failed.hint) if failed else None,
         )
 
     def _parse(self, chunk: Chunk) -> tuple[list[Sample], list[ShapeFacts], list[_Shape], Counter[str]]:

@@ -81,13 +81,13 @@ def judge(paths: Sequence[str], choice: Choice, options: Options) -> Report:
     plan = _plan(selection, options, total, skipped)
     hashes = _hash_all(inputs)
     done = 0
-    for number, result in _results(plan, inputs, options, total):
+    for number, result in _results(plan, inputs, counts, options, total):
         _collect(run, number, result)
         done += result.size
         if options.progress:
             options.progress(min(done, total), total)
     for counted, future in zip(run.files, hashes, strict=True):
-        if future is not None:
+        if future is not None and not counted.report.error:
             counted.report.sha256 = future.result()
     return _report(run, skipped, choice, options, started)
 
@@ -219,7 +219,9 @@ def _hash_all(inputs: Sequence[Input | None]) -> list[Future[str] | None]:
     return futures
 
 
-def _results(plan: Plan, inputs: Sequence[Input | None], options: Options, total: int) -> Iterator[tuple[int, PieceResult]]:
+def _results(
+    plan: Plan, inputs: Sequence[Input | None], files: list[FileCounts], options: Options, total: int
+) -> Iterator[tuple[int, PieceResult]]:
     from ftdata.read import cut
 
     owners: list[int] = []
@@ -228,9 +230,12 @@ def _results(plan: Plan, inputs: Sequence[Input | None], options: Options, total
         for number, item in enumerate(inputs):
             if item is None:
                 continue
-            for piece in cut(item, PIECE_BYTES):
-                owners.append(number)
-                yield piece
+            try:
+                for piece in cut(item, PIECE_BYTES):
+                    owners.append(number)
+                    yield piece
+            except ReadError as error:
+                files[number].report.error, files[number].report.help = error.message, error.hint
 
     jobs = options.jobs or (min(os.cpu_count() or 1, 8) if total >= WORTH_WORKERS else 1)
     for index, (_, result) in enumerate(judge_all(plan, pieces(), jobs)):
@@ -242,6 +247,8 @@ def _collect(run: _Run, number: int, result: PieceResult) -> None:
 
     counted = run.files[number]
     report = counted.report
+    if result.error is not None:
+        report.error, report.help = result.error
     first = report.samples
     report.samples += result.rows
     report.lost += result.lost

@@ -63,4 +63,4 @@ def content_hash(item: Input) -> str:
         with Path(item.file).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ReadError(f"{item.path}: cannot be read ({error.strerror})", "Was it moved meanwhile?") from None
+        raise ReadError(f"cannot be read ({error.strerror})", "Was it moved meanwhile?") from None

@@ -44,7 +44,7 @@ def _bytes_of(piece: Piece) -> bytes:
             file.seek(piece.start)
             return file.read(piece.end - piece.start)
     except OSError as error:
-        raise ReadError(f"{piece.path}: cannot be read ({error.strerror})", "Was it moved meanwhile?") from None
+        raise ReadError(f"cannot be read ({error.strerror})", "Was it moved meanwhile?") from None
 
 
 def _decode_lines(piece: Piece, chunk: Chunk) -> None:
@@ -322,4 +322,4 @@ def _parquet_rows(piece: Piece) -> Iterator[dict[str, Any]]:
         yield from frame.iter_rows(named=True)
     except Exception as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise ReadError(f"{piece.path}: is a damaged Parquet file ({reason})", "Write it again.") from None
+        raise ReadError(f"is a damaged Parquet file ({reason})", "Write it again.") from None
