@@ -3,6 +3,7 @@
 from ftdata.formats.detect import detect_row
 from ftdata.formats.identity import canonical, outline, sample_id, shape
 from ftdata.formats.parse import parse
+from ftdata.formats.plain import read_plain
 from ftdata.formats.registry import FORMATS, Detection, Format, summarise
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "detect_row",
     "outline",
     "parse",
+    "read_plain",
     "sample_id",
     "shape",
     "summarise",

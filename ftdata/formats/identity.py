@@ -15,6 +15,8 @@ from ftdata.types import ABSENT, Malformed, Message, Part, Sample, ToolCall
 # Version 1. A change of the canonical content changes the first character of every hash.
 VERSION = "1"
 _PERSON = b"ftdata-sample-1"
+# A fresh hash is a copy of this one: the constructor costs more than hashing a short sample.
+hasher = blake2b(digest_size=16, person=_PERSON).copy
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
@@ -109,7 +111,9 @@ def sample_id(sample: Sample) -> str:
         data = orjson.dumps(content, option=_OPTIONS)
     except (TypeError, ValueError, RecursionError):
         data = _slowly(content)
-    return VERSION + blake2b(data, digest_size=16, person=_PERSON).hexdigest()[1:]
+    digest = hasher()
+    digest.update(data)
+    return VERSION + digest.hexdigest()[1:]
 
 
 def _slowly(content: Any) -> bytes:

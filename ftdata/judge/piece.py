@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ftdata.errors import ReadError
-from ftdata.formats import detect_row, outline, parse, sample_id, shape
+from ftdata.formats import detect_row, outline, parse, read_plain, sample_id, shape
 from ftdata.judge.plan import Plan
 from ftdata.judge.position import find_pointer, line_and_column
 from ftdata.measure.batch import Batch, ShapeFacts, arguments_text, shape_facts
@@ -145,7 +145,7 @@ class Judge:
         faults: Counter[str] = Counter(fault.rule for fault in chunk.faults)
         for fault in chunk.faults:
             self._report_fault(fault, findings)
-        samples, facts, shapes, formats = self._parse(chunk)
+        samples, facts, shapes, formats, ids = self._parse(chunk)
         for row, (sample, known) in enumerate(zip(samples, shapes, strict=True)):
             if known.places:
                 for number, turn, place in known.places:
@@ -159,7 +159,7 @@ class Judge:
         frame = batch.frame(self.names, self.patterns, self.tokenizers)
         self._run_expressions(frame, samples, shapes, chunk, findings)
         return PieceResult(
-            table=self._table(frame, samples, chunk),
+            table=self._table(frame, samples, ids, chunk),
             findings=findings,
             formats=formats,
             kinds=Counter(known.kind for known in shapes),
@@ -171,16 +171,22 @@ class Judge:
             error=(failed.message, failed.hint) if failed else None,
         )
 
-    def _parse(self, chunk: Chunk) -> tuple[list[Sample], list[ShapeFacts], list[_Shape], Counter[str]]:
+    def _parse(self, chunk: Chunk) -> tuple[list[Sample], list[ShapeFacts], list[_Shape], Counter[str], list[str]]:
         forced, mapping = self.plan.format, self.plan.mapping
+        ids: list[str | None] = []
         samples: list[Sample] = []
         facts: list[ShapeFacts] = []
         shapes: list[_Shape] = []
         formats: Counter[str] = Counter()
         known = self.shapes
         for value in chunk.values:
-            sample = parse(value, forced or detect_row(value), mapping)
-            key = shape(sample)
+            plain = read_plain(value) if not forced and not mapping else None
+            if plain is not None:
+                sample, key, identity = plain
+            else:
+                sample = parse(value, forced or detect_row(value), mapping)
+                key, identity = shape(sample), None
+            ids.append(identity)
             found = known.get(key)
             if found is None:
                 found = self._judge_shape(key, sample)
@@ -188,7 +194,8 @@ class Judge:
             facts.append(found.facts)
             shapes.append(found)
             formats[sample.format] += 1
-        return samples, facts, shapes, formats
+        chosen = [identity or sample_id(sample) for identity, sample in zip(ids, samples, strict=True)]
+        return samples, facts, shapes, formats, chosen
 
     def _judge_shape(self, key: Hashable, sample: Sample) -> _Shape:
         if len(self.shapes) >= MAX_SHAPES:
@@ -291,7 +298,7 @@ class Judge:
                 fault.excerpt, mark[0], mark[1],
             )  # fmt: skip
 
-    def _table(self, frame: pl.DataFrame, samples: list[Sample], chunk: Chunk) -> pl.DataFrame:
+    def _table(self, frame: pl.DataFrame, samples: list[Sample], ids: list[str], chunk: Chunk) -> pl.DataFrame:
         import polars as pl
 
         keep = [
@@ -300,7 +307,7 @@ class Judge:
         ]  # fmt: skip
         return frame.select(
             *keep,
-            pl.Series("id", [sample_id(sample) for sample in samples], dtype=pl.String),
+            pl.Series("id", ids, dtype=pl.String),
             pl.Series("line", chunk.lines, dtype=pl.UInt32),
             pl.Series("offset", chunk.offsets, dtype=pl.UInt64),
             pl.Series("format", [sample.format for sample in samples], dtype=pl.Categorical),
