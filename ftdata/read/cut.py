@@ -37,7 +37,8 @@ def cut(item: Input, piece_bytes: int = 8 << 20) -> Iterator[Piece]:
 def _lines(item: Input, piece_bytes: int) -> Iterator[Piece]:
     """Lines, by byte range where the worker can read the file itself, by data otherwise."""
     by_range = item.compression is None and item.encoding == "utf-8" and item.newline == "\n"
-    blocks = raw_blocks(item) if by_range else text_blocks(item)
+    # Blocks as large as the pieces: most then become a piece as they are.
+    blocks = raw_blocks(item, piece_bytes) if by_range else text_blocks(item)
     buffer = bytearray()
     start, line, skip = 0, 1, item.skip if by_range else 0
     faults: list[Fault] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -49,30 +50,55 @@ def _bytes_of(piece: Piece) -> bytes:
 
 def _decode_lines(piece: Piece, chunk: Chunk) -> None:
     data = _bytes_of(piece)
-    line, offset = piece.first_line, piece.start
-    loads, dumps = orjson.loads, orjson.dumps
-    values, lines, offsets, raws = chunk.values, chunk.lines, chunk.offsets, chunk.raws
     rows = data.split(b"\n")
     if rows and not rows[-1]:
         rows.pop()  # what follows the last newline is no row
+    if _all_good(rows, data, piece, chunk):
+        return
+    line, offset = piece.first_line, piece.start
     for raw in rows:
-        try:
-            value = loads(raw)
-            # A dropped duplicate takes its '":' with it; every other '":' stands in both texts.
-            fine = type(value) is dict and raw.count(b'":') == dumps(value).count(b'":')
-        except (orjson.JSONDecodeError, TypeError, RecursionError):
-            fine = False
-        if fine and b"\\u00" not in raw:
-            values.append(value)
-            lines.append(line)
-            offsets.append(offset)
-            raws.append(raw)
+        value = _good(raw)
+        if value is not None:
+            _keep(value, raw, line, offset, chunk)
         elif raw.strip(b" \t\r"):
             _decode_row(raw, line, offset, chunk)
         else:
             chunk.faults.append(Fault("blank-line", line, 1, offset))
         offset += len(raw) + 1
         line += 1
+
+
+def _all_good(rows: list[bytes], data: bytes, piece: Piece, chunk: Chunk) -> bool:
+    """Decode a piece at once, if every row of it is a plain good object; the usual case, at twice the speed.
+
+    A dropped duplicate key takes its colon with it, and every other colon stands both in the file and in what the
+    values write (an escaped one would be ``\\u003a``), so equal counts mean that no row has a key twice.
+    """
+    if b"\\u00" in data:
+        return False
+    try:
+        values = [*map(orjson.loads, rows)]
+        if not all([type(value) is dict for value in values]) or data.count(b":") != orjson.dumps(values).count(b":"):
+            return False
+    except (orjson.JSONDecodeError, TypeError, RecursionError):
+        return False
+    chunk.values = values
+    chunk.raws = rows  # type: ignore[assignment]
+    chunk.lines = list(range(piece.first_line, piece.first_line + len(rows)))
+    lengths = [len(raw) + 1 for raw in rows]
+    chunk.offsets = list(itertools.accumulate(lengths[:-1], initial=piece.start)) if rows else []
+    return True
+
+
+def _good(raw: bytes) -> Any:
+    """The row's value if it is a good object, by the same tests; else ``None``."""
+    try:
+        value = orjson.loads(raw)
+        if type(value) is dict and b"\\u00" not in raw and raw.count(b":") == orjson.dumps(value).count(b":"):
+            return value
+    except (orjson.JSONDecodeError, TypeError, RecursionError):
+        pass
+    return None
 
 
 def _keep(value: Any, raw: bytes, line: int | None, offset: int | None, chunk: Chunk) -> None:

@@ -15,7 +15,7 @@ from ftdata.types import Fault
 BLOCK = 1 << 20
 
 
-def raw_blocks(item: Input) -> Iterator[bytes]:
+def raw_blocks(item: Input, size: int = BLOCK) -> Iterator[bytes]:
     """Yield the file's bytes, decompressed. A stream that ends too early ends without an error: ask ``cut_off``."""
     try:
         with Path(item.file).open("rb") as file:
@@ -24,7 +24,7 @@ def raw_blocks(item: Input) -> Iterator[bytes]:
             elif item.compression == "zst":
                 yield from _unzstd(file)
             else:
-                while block := file.read(BLOCK):
+                while block := file.read(size):
                     yield block
     except OSError as error:
         raise ReadError(f"cannot be read ({error.strerror})", "Check the file and its permissions.") from None
