@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftdata.types import InputReport
 
@@ -117,15 +117,17 @@ class Dataset:
             for field_, kind, most in drifting[file, types]:
                 yield index, field_, kind, most
 
-    def place(self, index: int) -> str:
-        """Name a row for people: "train.jsonl:812"."""
-        row = self.table.row(index, named=True)
-        path = self.files[row["file"]].report.path
-        return f"{path}:{row['line']}" if row["line"] is not None else f"{path} row {row['row']}"
+    def places(self, indexes: list[int | None]) -> list[tuple[int, int | None, int] | None]:
+        """Return (file, line, row) of each index, ``None`` for ``None``."""
+        wanted = [index for index in indexes if index is not None]
+        found = iter(self.table.select("file", "line", "row")[wanted].rows() if wanted else [])
+        return [next(found) if index is not None else None for index in indexes]
 
-    def row(self, index: int) -> dict[str, Any]:
-        """Return one row of the table by name of column."""
-        return self.table.row(index, named=True)
+    def name_place(self, place: tuple[int, int | None, int]) -> str:
+        """Name a place for people: "train.jsonl:812"."""
+        file, line, row = place
+        path = self.files[file].report.path
+        return f"{path}:{line}" if line is not None else f"{path} row {row}"
 
 
 def _pairs(types: str | None) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ _LENGTH = struct.Struct("<Q")
 class _Worker:
     """One child process. ``ask`` sends an object and waits for the answer."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self) -> None:
         path = os.pathsep.join(entry for entry in sys.path if entry)
         environment = os.environ | {"PYTHONPATH": path, "POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
@@ -40,9 +40,9 @@ class _Worker:
             env=environment,
             start_new_session=True,
         )
-        self._send(plan)
 
-    def _send(self, value: Any) -> None:
+    def send(self, value: Any) -> None:
+        """Send an object; the worker may have died meanwhile, which ``ask`` will tell."""
         assert self.process.stdin is not None
         data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
         self.process.stdin.write(_LENGTH.pack(len(data)) + data)
@@ -51,7 +51,7 @@ class _Worker:
     def ask(self, value: Any) -> Any:
         """Send a piece and return its result; raises what the worker raised."""
         try:
-            self._send(value)
+            self.send(value)
             answer = _receive(self.process.stdout)
         except (OSError, EOFError, struct.error):
             code = self.process.wait()
@@ -131,45 +131,61 @@ def traceback_hint(error: BaseException) -> str:
     return f"This is a bug in ftdata, at {place}. Please report it with the command you ran."
 
 
-def judge_all(plan: Plan, pieces: Iterable[Any], jobs: int) -> Iterator[tuple[Any, PieceResult]]:
-    """Judge every piece with ``jobs`` processes and yield (piece, result) in the order of the pieces.
+class Pool:
+    """Worker processes that start at once, so that they load their libraries while the parent still plans.
 
-    With one job everything happens in this process. At most twice as many pieces as jobs are in memory.
+    With one job there is no process: everything happens in this one.
     """
-    if jobs <= 1:
-        judge = Judge(plan)
-        for piece in pieces:
-            with _no_collector():
-                result = judge.judge(piece)
-            yield piece, result
-        return
-    workers = [_Worker(plan) for _ in range(jobs)]
-    free: SimpleQueue[_Worker] = SimpleQueue()
-    for worker in workers:
-        free.put(worker)
 
-    def ask(piece: Any) -> PieceResult:
-        worker = free.get()
-        try:
-            result: PieceResult = worker.ask(piece)
-            return result
-        finally:
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self._workers = [_Worker() for _ in range(jobs)] if jobs > 1 else []
+
+    def judge_all(self, plan: Plan, pieces: Iterable[Any]) -> Iterator[tuple[Any, PieceResult]]:
+        """Judge every piece and yield (piece, result) in the order of the pieces.
+
+        At most twice as many pieces as jobs are in memory.
+        """
+        if not self._workers:
+            judge = Judge(plan)
+            for piece in pieces:
+                with _no_collector():
+                    result = judge.judge(piece)
+                yield piece, result
+            return
+        free: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in self._workers:
+            with contextlib.suppress(OSError):
+                worker.send(plan)
             free.put(worker)
 
-    pool = ThreadPoolExecutor(jobs)
-    waiting: collections.deque[tuple[Any, Future[PieceResult]]] = collections.deque()
-    try:
-        for piece in pieces:
-            waiting.append((piece, pool.submit(ask, piece)))
-            if len(waiting) >= 2 * jobs:
+        def ask(piece: Any) -> PieceResult:
+            worker = free.get()
+            try:
+                result: PieceResult = worker.ask(piece)
+                return result
+            finally:
+                free.put(worker)
+
+        threads = ThreadPoolExecutor(self.jobs)
+        waiting: collections.deque[tuple[Any, Future[PieceResult]]] = collections.deque()
+        try:
+            for piece in pieces:
+                waiting.append((piece, threads.submit(ask, piece)))
+                if len(waiting) >= 2 * self.jobs:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
                 first, future = waiting.popleft()
                 yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    finally:
-        for _, future in waiting:
-            future.cancel()
-        for worker in workers:
+        finally:
+            for _, future in waiting:
+                future.cancel()
+            self.stop()
+            threads.shutdown(wait=True, cancel_futures=True)
+
+    def stop(self) -> None:
+        """End all workers; they hold nothing that needs saving."""
+        for worker in self._workers:
             worker.stop()
-        pool.shutdown(wait=True, cancel_futures=True)
+        self._workers = []

@@ -18,7 +18,7 @@ from ftdata.judge.dataset import Dataset, FileCounts
 from ftdata.judge.findings import FindingTable
 from ftdata.judge.piece import FINDING_COLUMNS, PieceResult, fill
 from ftdata.judge.plan import Plan, Step
-from ftdata.judge.pool import judge_all
+from ftdata.judge.pool import Pool
 from ftdata.judge.select import Choice, Selected, Selection, resolve
 from ftdata.measure.batch import Overhead
 from ftdata.measure.registry import MEASURES
@@ -68,24 +68,28 @@ def judge(paths: Sequence[str], choice: Choice, options: Options) -> Report:
     from ftdata.read import find_files
 
     started = time.perf_counter()
-    selection = resolve(choice)
-    _check_custom(selection.rules)
-    _check_format(options.format)
     files = find_files(paths)
     evals = set(find_files(options.eval_paths)) if options.eval_paths else set()
     files += [path for path in sorted(evals) if path not in files]
     inputs, counts = _open(files, evals)
-    run = _Run(selection, counts)
-    skipped: dict[int, str] = {}
     total = sum(item.size for item in inputs if item is not None)
-    plan = _plan(selection, options, total, skipped)
-    hashes = _hash_all(inputs)
-    done = 0
-    for number, result in _results(plan, inputs, counts, options, total):
-        _collect(run, number, result)
-        done += result.size
-        if options.progress:
-            options.progress(min(done, total), total)
+    pool = Pool(options.jobs or (min(os.cpu_count() or 1, 8) if total >= WORTH_WORKERS else 1))
+    try:
+        selection = resolve(choice)
+        _check_custom(selection.rules)
+        _check_format(options.format)
+        skipped: dict[int, str] = {}
+        plan = _plan(selection, options, total, skipped)
+        run = _Run(selection, counts)
+        hashes = _hash_all(inputs)
+        done = 0
+        for number, result in _results(plan, inputs, counts, pool):
+            _collect(run, number, result)
+            done += result.size
+            if options.progress:
+                options.progress(min(done, total), total)
+    finally:
+        pool.stop()
     for counted, future in zip(run.files, hashes, strict=True):
         if future is not None and not counted.report.error:
             counted.report.sha256 = future.result()
@@ -220,7 +224,7 @@ def _hash_all(inputs: Sequence[Input | None]) -> list[Future[str] | None]:
 
 
 def _results(
-    plan: Plan, inputs: Sequence[Input | None], files: list[FileCounts], options: Options, total: int
+    plan: Plan, inputs: Sequence[Input | None], files: list[FileCounts], pool: Pool
 ) -> Iterator[tuple[int, PieceResult]]:
     from ftdata.read import cut
 
@@ -237,8 +241,7 @@ def _results(
             except ReadError as error:
                 files[number].report.error, files[number].report.help = error.message, error.hint
 
-    jobs = options.jobs or (min(os.cpu_count() or 1, 8) if total >= WORTH_WORKERS else 1)
-    for index, (_, result) in enumerate(judge_all(plan, pieces(), jobs)):
+    for index, (_, result) in enumerate(pool.judge_all(plan, pieces())):
         yield owners[index], result
 
 
@@ -364,43 +367,33 @@ def _table(run: _Run) -> pl.DataFrame:
 
 
 def _judge_dataset(run: _Run, dataset: Dataset, skipped: dict[int, str]) -> None:
-    import polars as pl
-
     if not dataset.count:
         return
     for number, selected in enumerate(run.selection.rules):
-        if selected.rule.scope != "dataset" or number in skipped:
-            continue
-        columns: dict[str, list[Any]] = {name: [] for name in FINDING_COLUMNS}
-        files: list[int] = []
-        for found in selected.rule.check(dataset, selected.params):
-            _add_hit(columns, files, number, found, dataset, selected)
-        if files:
-            run.findings.append(
-                pl.DataFrame(columns, schema=_finding_schema()).with_columns(pl.Series("file", files, dtype=pl.UInt16))
-            )
+        if selected.rule.scope == "dataset" and number not in skipped:
+            hits = list(selected.rule.check(dataset, selected.params))
+            if hits:
+                run.findings.append(_hit_table(number, selected, hits, dataset))
 
 
-def _add_hit(
-    columns: dict[str, list[Any]],
-    files: list[int],
-    number: int,
-    found: Hit,
-    dataset: Dataset,
-    selected: Selected,
-) -> None:
-    values = dict(found.values)
-    if found.other is not None:
-        values["other"] = dataset.place(found.other)
-    row = dataset.row(found.row) if found.row is not None else None
-    columns["step"].append(number)
-    columns["row"].append(found.row)
-    columns["line"].append(row["line"] if row else values.pop("line", None))
-    columns["column"].append(1 if row and row["line"] is not None else None)
-    columns["message"].append(fill(selected.rule.message, values, selected.params))
-    files.append(row["file"] if row else int(values.get("file", 0)))
-    for name in ("pointer", "where", "excerpt", "start", "end"):
-        columns[name].append(None)
+def _hit_table(number: int, selected: Selected, hits: list[Hit], dataset: Dataset) -> pl.DataFrame:
+    """The hits of a dataset rule as findings; places are gathered at once, for there may be a million."""
+    import polars as pl
+
+    places = dataset.places([found.row for found in hits])
+    others = dataset.places([found.other for found in hits])
+    messages = []
+    for found, other in zip(hits, others, strict=True):
+        values = found.values if other is None else found.values | {"other": dataset.name_place(other)}
+        messages.append(fill(selected.rule.message, values, selected.params))
+    columns: dict[str, list[Any]] = {name: [None] * len(hits) for name in FINDING_COLUMNS}
+    columns["step"] = [number] * len(hits)
+    columns["row"] = [found.row for found in hits]
+    columns["line"] = [place[1] if place else None for place in places]
+    columns["column"] = [1 if place and place[1] is not None else None for place in places]
+    columns["message"] = messages
+    files = pl.Series("file", [place[0] if place else 0 for place in places], dtype=pl.UInt16)
+    return pl.DataFrame(columns, schema=_finding_schema()).with_columns(files)
 
 
 def _complete(frame: pl.DataFrame, dataset: Dataset, run: _Run, tokens: str | None) -> pl.DataFrame:
