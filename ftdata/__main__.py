@@ -19,6 +19,9 @@ def main() -> None:
     except FtdataError as error:
         _say(error.message, error.hint)
         code = error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message())
+        code = 2
     except click.UsageError as error:
         hint = f"See `{error.ctx.command_path} --help`." if error.ctx else None
         _say(error.format_message(), hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,10 @@ from ftdata.types import ABSENT, Kind, Message, Sample
 ALIASES = ("human", "gpt", "bot", "model", "chatgpt", "ai", "bard", "bing", "chatbot", "prompter")
 LABELLED: tuple[Kind, ...] = ("sft", "unpaired-preference")
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
+SIDES = {
+    "chosen": ("preferred_output", "preferred_completion", "chosen", "chosen_messages", "chosen_response"),
+    "rejected": ("non_preferred_output", "non_preferred_completion", "rejected", "rejected_messages", "rejected_response"),
+}
 
 
 def _spoken(s: Sample) -> list[Message]:
@@ -20,7 +25,11 @@ def _spoken(s: Sample) -> list[Message]:
 
 
 def _blank(message: Message) -> bool:
-    return isinstance(message.content, str) and not message.content.strip()
+    """Whether the content is there and says nothing: no text, or no part but blank texts."""
+    content = message.content
+    if isinstance(content, list):
+        return all(part.type == "text" and part.text is not None and not part.text.strip() for part in content)
+    return isinstance(content, str) and not content.strip()
 
 
 @rule(
@@ -40,9 +49,9 @@ def missing_assistant_turn(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     Unsafe: the sample is dropped.
     """
-    turns = _spoken(s)
-    if turns and all(m.role in ("system", "developer", "user", "tool") for m in turns):
-        yield at(turns[-1], key="", count=len(turns))
+    # A turn of another role, or of none, may be the answer: unknown-role and malformed-message report it.
+    if s.messages and all(m.role in ("system", "developer", "user", "tool") for m in s.messages):
+        yield at(s.messages[-1], key="", count=len(s.messages))
 
 
 @rule(
@@ -110,7 +119,7 @@ def last_turn_not_assistant(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     Safe: the turns after the last answer are dropped.
     """
-    turns = _spoken(s)
+    turns = s.messages
     if turns and turns[-1].role in ("user", "system", "developer") and any(m.role == "assistant" for m in turns):
         yield at(turns[-1], key="", role=turns[-1].role)
 
@@ -131,8 +140,8 @@ def first_turn_not_user(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     No fix: a greeting may be wanted.
     """
-    first = next((m for m in _spoken(s) if m.role not in ("system", "developer")), None)
-    if first is not None and first.role != "user":
+    first = next((m for m in s.messages if m.role not in ("system", "developer")), None)
+    if first is not None and first.role in ("assistant", "tool"):
         yield at(first, key="role", role=first.role)
 
 
@@ -155,8 +164,7 @@ def consecutive_roles(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     Unsafe: two answers may be alternatives.
     """
-    turns = _spoken(s)
-    for before, message in zip(turns, turns[1:], strict=False):
+    for before, message in itertools.pairwise(s.messages):
         if message.role == before.role and message.role in p["roles"] and not before.tool_calls:
             yield at(message, key="role", role=message.role)
 
@@ -230,12 +238,18 @@ def empty_content(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     for message in s.turns():
         if message.role in (None, "system", "developer", "tool") or message.tool_calls or message.reasoning:
             continue
-        if _blank(message) or (isinstance(message.content, list) and not message.content):
+        if _blank(message):
             yield at(message, role=message.role, state="empty" if not message.text else "blank")
 
 
+def _without_content(message: Message) -> bool:
+    lacks = message.content is None or message.content is ABSENT
+    return lacks and message.role is not None and not message.tool_calls and not message.reasoning
+
+
 @rule(
-    "FT110", "missing-content", category="correctness", scope="structure", catalogue=["R009"],
+    "FT110", "missing-content", category="correctness", scope="content", catalogue=["R009"],
+    when=lambda s: any(_without_content(message) for message in s.turns()),
     message="the {role} turn has {state} content", help="write the content, or drop the sample", fix_safety="unsafe",
 )  # fmt: skip
 def missing_content(s: Sample, p: dict[str, Any]) -> Iterator[At]:
@@ -243,7 +257,7 @@ def missing_content(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
     ## Why
     OpenAI refuses it; templates of Llama 3, Gemma, Cohere and GLM-4 print the word None as text to learn; Qwen 2.5's and
-    DeepSeek's stop with a TypeError.
+    DeepSeek's stop with a TypeError. A turn with a refusal text needs no content: OpenAI's API answers so.
 
     ## Example
     ``{"role": "assistant", "content": null}``
@@ -252,13 +266,8 @@ def missing_content(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     Unsafe: the sample is dropped.
     """
     for message in s.turns():
-        if message.role is None or message.tool_calls or message.reasoning:
-            continue
-        if message.content is None or message.content is ABSENT:
-            refused = message.content is ABSENT and "refusal" in message.extra
-            if not refused:
-                state = "null" if message.content is None else "no"
-                yield at(message, role=message.role, state=state)
+        if _without_content(message) and not message.extra.get("refusal"):
+            yield at(message, role=message.role, state="null" if message.content is None else "no")
 
 
 @rule(
@@ -283,7 +292,8 @@ def content_key_absent(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 
 @rule(
-    "FT112", "null-content", category="suspicious", scope="structure", on=False, catalogue=["R011"], params={"effect": "it prints None"},
+    "FT112", "null-content", category="suspicious", scope="structure", on=False, catalogue=["R011"],
+    params={"effect": "it prints None"},
     message="the content beside tool calls is null: {effect}", help="write \"content\": \"\"", fix_safety="safe",
 )  # fmt: skip
 def null_content(s: Sample, p: dict[str, Any]) -> Iterator[At]:
@@ -339,7 +349,7 @@ def weight_outside_assistant(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
     ## Why
     Only assistant turns are trained. The key is not in OpenAI's schema for other turns; whether the server refuses it is not
-    documented.
+    documented. A null is no weight: tables write it into every turn.
 
     ## Example
     ``{"role": "user", "content": "Hi", "weight": 0}``
@@ -348,13 +358,14 @@ def weight_outside_assistant(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     Safe: the key is removed.
     """
     for message in s.turns():
-        if message.weight_key == "weight" and message.role not in ("assistant", None):
+        if message.weight_key == "weight" and message.weight is not None and message.role not in ("assistant", None):
             yield at(message, key="weight", role=message.role)
 
 
 @rule(
     "FT115", "nothing-trained", category="suspicious", scope="structure", kinds=SFT, catalogue=["R014"],
-    message="every assistant turn has weight 0: nothing is trained", help="give the answers to learn weight 1, or drop the sample",
+    message="every assistant turn has weight 0: nothing is trained",
+    help="give the answers to learn weight 1, or drop the sample",
 )  # fmt: skip
 def nothing_trained(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A sample in which every assistant turn is masked.
@@ -380,7 +391,8 @@ def nothing_trained(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 @rule(
     "FT116", "weight-ignored", category="suspicious", scope="structure", kinds=SFT, on=False, params={"treatment": "ignores"},
     catalogue=["R015"],
-    message="the target {treatment} weights: turns of weight 0 are trained on", help="write one sample per answer that is to be learned",
+    message="the target {treatment} weights: turns of weight 0 are trained on",
+    help="write one sample per answer that is to be learned",
 )  # fmt: skip
 def weight_ignored(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """Loss weights for a target that has none.
@@ -405,14 +417,16 @@ def weight_ignored(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 
 @rule(
-    "FT117", "invalid-name", category="suspicious", scope="structure", catalogue=["R016"],
-    message="the name {found} does not match [a-zA-Z0-9_-]{{1,64}}", help="use letters, digits, _ and - only", fix_safety="safe",
+    "FT117", "invalid-name", category="suspicious", scope="content", catalogue=["R016"],
+    when=lambda s: any(m.name is not None or _is_function_turn(m) for m in s.turns()),
+    message="the {role} turn {problem}", help="give it a name of letters, digits, _ and - only", fix_safety="safe",
 )  # fmt: skip
 def invalid_name(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """A speaker's name that OpenAI's schema does not allow.
+    """A speaker's name that OpenAI's schema does not allow, or a function turn without one.
 
     ## Why
-    OpenAI refuses names with spaces or letters outside ASCII, Korean names included.
+    OpenAI refuses names with spaces or letters outside ASCII, Korean names included. A turn of the old role function
+    must say which function it is the result of.
 
     ## Example
     ``{"role": "user", "name": "김 대리", "content": "..."}``
@@ -421,13 +435,25 @@ def invalid_name(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     Safe where the name only labels a speaker.
     """
     for message in s.turns():
-        if message.name is not None and not (isinstance(message.name, str) and NAME.match(message.name)):
-            yield at(message, key="name", found=repr(message.name))
+        if message.name is None:
+            if _is_function_turn(message):
+                yield at(message, key="", role="function", problem="has no name")
+        elif not (isinstance(message.name, str) and NAME.match(message.name)):
+            found = repr(message.name)
+            found = found if len(found) <= 40 else found[:39] + "…"
+            problem = f"has the name {found}, which does not match [a-zA-Z0-9_-]{{1,64}}"
+            yield at(message, key="name", role=message.role, problem=problem)
+
+
+def _is_function_turn(message: Message) -> bool:
+    """Whether the turn is of OpenAI's old role; other formats call their tool turns function too."""
+    return message.source_role == "function" and message.content_key == "content"
 
 
 @rule(
     "FT118", "legacy-function-call", category="quality", scope="structure", catalogue=["R017"],
-    message="function_call and the role function are deprecated", help="write tool_calls and tool turns with ids", fix_safety="safe",
+    message="function_call and the role function are deprecated",
+    help="write tool_calls and tool turns with ids", fix_safety="safe",
 )  # fmt: skip
 def legacy_function_call(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """OpenAI's old function calls.
@@ -445,7 +471,7 @@ def legacy_function_call(s: Sample, p: dict[str, Any]) -> Iterator[At]:
         if any(call.legacy for call in message.tool_calls):
             yield at(message, key="function_call")
             return
-        if message.source_role == "function" and message.content_key == "content":
+        if _is_function_turn(message):
             yield at(message, key="role")
             return
 
@@ -499,17 +525,24 @@ def _reasons(message: Message) -> bool:
     return bool(message.reasoning) or "<think>" in message.text
 
 
+def _asks(message: Message) -> bool:
+    """Whether a template takes the turn for a question: a tool's result may be dressed as a user turn."""
+    text = message.text
+    return message.role == "user" and not (text.startswith("<tool_response>") and text.endswith("</tool_response>"))
+
+
 @rule(
     "FT121", "stripped-reasoning", category="suspicious", scope="content", kinds=SFT, on=False, catalogue=["R020"],
     when=lambda s: sum(m.role == "assistant" for m in s.messages) > 1,
-    message="the template drops the reasoning of this earlier turn", help="write one sample per assistant turn", fix_safety="unsafe",
+    message="the template drops the reasoning of this earlier turn",
+    help="write one sample per assistant turn", fix_safety="unsafe",
 )  # fmt: skip
 def stripped_reasoning(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """Reasoning in an assistant turn before the last one, where the template strips it.
+    """Reasoning in a trained turn before the last question, where the template strips it.
 
     ## Why
-    Qwen 3 and GLM-4 templates keep the reasoning of the last turn only: the earlier turns are trained as if the model
-    answered without thinking.
+    Qwen 3's and GLM-4's templates keep the reasoning after the last user turn only: the answers before it are trained as
+    if the model answered without thinking. Steps between tools that follow the last user turn keep theirs.
 
     ## Example
     Two answers, both with ``<think>...</think>``.
@@ -517,15 +550,18 @@ def stripped_reasoning(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     Unsafe: the conversation becomes several samples.
     """
-    answers = [m for m in s.messages if m.role == "assistant"]
-    for message in answers[:-1]:
-        if _reasons(message):
+    last = max((index for index, message in enumerate(s.messages) if _asks(message)), default=0)
+    for message in s.messages[:last]:
+        masked = message.weight is not None and message.weight in (0, False)
+        if message.role == "assistant" and _reasons(message) and not masked:
             yield at(message)
 
 
 @rule(
-    "FT122", "reasoning-ignored", category="suspicious", scope="structure", on=False, catalogue=["R020", "P808"], params={"keys": []},
-    message="the target does not read the reasoning under {key_name}", help="write it where the target reads it", fix_safety="unsafe",
+    "FT122", "reasoning-ignored", category="suspicious", scope="structure", on=False, catalogue=["R020", "P808"],
+    params={"keys": []},
+    message="the target does not read the reasoning under {key_name}",
+    help="write it where the target reads it", fix_safety="unsafe",
 )  # fmt: skip
 def reasoning_ignored(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """Reasoning under a key that the target drops.
@@ -566,7 +602,9 @@ def preference_not_single(s: Sample, p: dict[str, Any]) -> Iterator[At]:
         turns: list[Message] = getattr(s, side)
         answers = [m for m in turns if m.role == "assistant"]
         if not answers and not s.problem:
-            yield at(turns[0] if turns else None, key="", side=side, problem="has no assistant turn")
+            key = next((key for key in SIDES[side] if key in s.keys), None)
+            place = f"/{key}" if key and not turns else None
+            yield at(turns[0] if turns else None, key="", pointer=place, side=side, problem="has no assistant turn")
         elif p["strict"] and len(turns) != 1 and answers:
             yield at(turns[1], key="", side=side, problem=f"has {len(turns)} turns, the target takes one")
 
@@ -593,7 +631,14 @@ def preference_ends_with_assistant(s: Sample, p: dict[str, Any]) -> Iterator[At]
 
 
 def _words(turns: list[Message]) -> list[Any]:
-    return [(m.role, m.text.strip(), [(c.name, repr(c.arguments)) for c in m.tool_calls]) for m in turns]
+    """All that is learned from some turns: texts, calls, reasoning, media."""
+    return [
+        (
+            m.role, m.text.strip(), m.reasoning, [(c.name, repr(c.arguments)) for c in m.tool_calls],
+            [repr(part.raw) for part in m.content if part.text is None] if isinstance(m.content, list) else [],
+        )
+        for m in turns
+    ]  # fmt: skip
 
 
 @rule(
@@ -747,6 +792,28 @@ def rft_system_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     for message in s.messages:
         if message.role == "system":
             yield at(message, key="role")
+
+
+@rule(
+    "FT141", "rft-ends-with-assistant", category="suspicious", scope="structure", kinds=["reinforcement"], on=False,
+    catalogue=["R041"],
+    message="the prompt ends with an assistant turn", help="move the answer into a reference field", fix_safety="unsafe",
+)  # fmt: skip
+def rft_ends_with_assistant(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A reinforcement row whose conversation already ends with an answer.
+
+    ## Why
+    The model is to write the answer itself; Microsoft's guidance says "Last message MUST be user". Such a row looks like
+    plain chat with extra keys, so it is judged as reinforcement data only with ``--from openai-rft``.
+
+    ## Example
+    ``{"messages": [{"role": "user", ...}, {"role": "assistant", "content": "24"}], "unit": "h"}``
+
+    ## Fix safety
+    Unsafe: the answer becomes a reference field, under a name that the grader has to know.
+    """
+    if s.messages and s.messages[-1].role == "assistant":
+        yield at(s.messages[-1], key="")
 
 
 @rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -28,6 +29,13 @@ def _calls(s: Sample) -> Iterator[tuple[Message, ToolCall]]:
     for message in s.turns():
         for call in message.tool_calls:
             yield message, call
+
+
+def _branches(s: Sample) -> list[list[Message]]:
+    """The conversations that a sample stands for: of a preference pair, the prompt with either answer."""
+    if s.chosen or s.rejected:
+        return [s.messages + s.chosen, s.messages + s.rejected]
+    return [s.messages]
 
 
 def _structured(s: Sample) -> bool:
@@ -114,7 +122,8 @@ def arguments_string(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 @rule(
     "FT152", "arguments-not-json", category="suspicious", scope="content", catalogue=["T003"], when=has_calls,
-    message="the arguments of {name} are not a JSON object: {why}", help="mend the arguments; the model learns to write them so", fix_safety="unsafe",
+    message="the arguments of {name} are not a JSON object: {why}",
+    help="mend the arguments; the model learns to write them so", fix_safety="unsafe",
 )  # fmt: skip
 def arguments_not_json(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """Tool arguments that are no JSON object.
@@ -133,7 +142,9 @@ def arguments_not_json(s: Sample, p: dict[str, Any]) -> Iterator[At]:
         why = None
         try:
             value = decoded(call.arguments)
-            if value is not ABSENT and value is not None and not isinstance(value, dict):
+            if value is None and isinstance(call.arguments, str):
+                why = "null"
+            elif value is not ABSENT and value is not None and not isinstance(value, dict):
                 why = "a list" if isinstance(value, list) else "a text" if isinstance(value, str) else "no object"
             elif call.arguments == "":
                 why = "empty"
@@ -147,8 +158,10 @@ def arguments_not_json(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 
 @rule(
-    "FT153", "incomplete-tool-call", category="correctness", scope="structure", catalogue=["T004"], params={"require": ["id", "type", "name"]},
-    message="the tool call has no {missing}", help="every call needs an id, the type \"function\" and a function name", fix_safety="safe",
+    "FT153", "incomplete-tool-call", category="correctness", scope="structure", catalogue=["T004"],
+    params={"require": ["id", "type", "name"]},
+    message="the tool call has no {missing}",
+    help="every call needs an id, the type \"function\" and a function name", fix_safety="safe",
 )  # fmt: skip
 def incomplete_tool_call(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A tool call without id, type or function name.
@@ -190,17 +203,20 @@ def duplicate_tool_call_id(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     Safe where each result follows its call.
     """
-    seen: set[str] = set()
-    for message, call in _calls(s):
-        if call.id is not None and call.id in seen:
-            yield at(message, pointer=_key(call, "id"), id=call.id)
-        elif call.id is not None:
-            seen.add(call.id)
+    blamed: set[str] = set()
+    for turns in _branches(s):
+        seen: set[str] = set()
+        for message, call in ((message, call) for message in turns for call in message.tool_calls):
+            if call.id is not None and call.id in seen and call.pointer not in blamed:
+                blamed.add(call.pointer)
+                yield at(message, pointer=_key(call, "id"), id=call.id)
+            elif call.id is not None:
+                seen.add(call.id)
 
 
 @rule(
     "FT155", "unknown-tool-call-id", category="suspicious", scope="content", catalogue=["T006"],
-    when=lambda s: any(m.role == "tool" for m in s.messages),
+    when=lambda s: any(m.role == "tool" for m in s.turns()),
     message="the tool turn {problem}", help="give it the id of the call that it answers", fix_safety="safe",
 )  # fmt: skip
 def unknown_tool_call_id(s: Sample, p: dict[str, Any]) -> Iterator[At]:
@@ -218,23 +234,30 @@ def unknown_tool_call_id(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """
     if not _structured(s):
         return
-    known = {call.id for _, call in _calls(s) if call.id is not None}
-    for message in s.messages:
-        if message.role != "tool" or message.source_role == "function":
-            continue
-        if message.tool_call_id is None:
-            yield at(message, key="", problem="has no tool_call_id")
-        elif message.tool_call_id not in known if isinstance(message.tool_call_id, str) else True:
-            yield at(
-                message,
-                key="tool_call_id",
-                problem=f"answers the unknown call {str(message.tool_call_id)[:60]}",
-            )
+    blamed: set[str] = set()
+    for turns in _branches(s):
+        made: set[str | None] = set()
+        later = {call.id for message in turns for call in message.tool_calls}
+        for message in turns:
+            made.update(call.id for call in message.tool_calls)
+            if message.role != "tool" or message.source_role == "function" or message.pointer in blamed:
+                continue
+            identity = message.tool_call_id
+            if identity is None:
+                blamed.add(message.pointer)
+                yield at(message, key="", problem="has no tool_call_id")
+            elif not isinstance(identity, str) or identity not in made:
+                blamed.add(message.pointer)
+                early = isinstance(identity, str) and identity in later
+                shown = str(identity)[:60]
+                problem = f"answers the call {shown} before it is made" if early else f"answers the unknown call {shown}"
+                yield at(message, key="tool_call_id", problem=problem)
 
 
 @rule(
     "FT156", "unanswered-tool-call", category="suspicious", scope="content", catalogue=["T007"], when=has_calls,
-    message="the call {name} gets no result before the conversation goes on", help="add the tool's result, or end the conversation with the call",
+    message="the call {name} gets no result before the conversation goes on",
+    help="add the tool's result, or end the conversation with the call",
 )  # fmt: skip
 def unanswered_tool_call(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A tool call without a result, though the conversation goes on.
@@ -249,27 +272,28 @@ def unanswered_tool_call(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     No fix: the result is unknown.
     """
-    turns = s.messages
-    for index, message in enumerate(turns):
-        if not message.tool_calls:
-            continue
-        after = turns[index + 1 :]
-        results = []
-        for turn in after:
-            if turn.role != "tool":
-                break
-            results.append(turn)
-        if len(results) == len(after) and not results:
-            continue
-        answered = {turn.tool_call_id for turn in results if isinstance(turn.tool_call_id, str)}
-        by_id = [call for call in message.tool_calls if call.id is not None and call.id in answered]
-        # Formats without ids may put the results of several calls into one turn.
-        without_ids = results and all(call.id is None for call in message.tool_calls)
-        open_calls = 0 if without_ids else len(message.tool_calls) - max(len(results), len(by_id))
-        if open_calls > 0:
-            left = [call for call in message.tool_calls if call not in by_id][-open_calls:]
-            for call in left:
+    blamed: set[str] = set()
+    for turns in _branches(s):
+        for index, message in enumerate(turns):
+            if message.pointer in blamed:
+                continue
+            for call in _unanswered(message.tool_calls, turns[index + 1 :]):
+                blamed.add(message.pointer)
                 yield at(message, pointer=call.pointer, name=call.name or "")
+
+
+def _unanswered(calls: list[ToolCall], after: list[Message]) -> list[ToolCall]:
+    """The calls that get no result before the conversation goes on."""
+    results = list(itertools.takewhile(lambda turn: turn.role == "tool", after))
+    # Formats without ids may put the results of several calls into one turn.
+    if not calls or not after or (results and all(call.id is None for call in calls)):
+        return []
+    ids = {call.id for call in calls}
+    named = [turn.tool_call_id for turn in results if isinstance(turn.tool_call_id, str)]
+    left = [call for call in calls if call.id is None or call.id not in named]
+    # A result without a known id may be any call's; unknown-tool-call-id reports it.
+    strays = len(results) - sum(identity in ids for identity in named)
+    return left[strays:]
 
 
 @rule(
@@ -298,18 +322,21 @@ def undefined_tool(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 def against(value: Any, schema: Any, path: str = "") -> Iterator[str]:
     """Yield how a value breaks a JSON schema. A subset, exact in what it knows; unknown keywords are ignored."""
-    if not isinstance(schema, dict):
+    # OpenAPI writes nullable where JSON schema lists the type null.
+    if not isinstance(schema, dict) or (value is None and schema.get("nullable") is True):
         return
     here = path or "the arguments"
     kinds = schema.get("type")
     kinds = [kinds] if isinstance(kinds, str) else kinds if isinstance(kinds, list) else []
-    kinds = [kind for kind in kinds if kind in _JSON_TYPES]
+    # What a type means that JSON schema does not know would be a guess.
+    if not all(isinstance(kind, str) and kind in _JSON_TYPES for kind in kinds):
+        kinds = []
     if kinds and not any(_is(value, kind) for kind in kinds):
         yield f"{here} should be of type {' or '.join(kinds)}"
         return
-    if isinstance(schema.get("enum"), list) and value not in schema["enum"]:
+    if isinstance(schema.get("enum"), list) and not any(_same(value, item) for item in schema["enum"]):
         yield f"{here} is not one of {', '.join(map(str, schema['enum'][:6]))}"
-    if "const" in schema and value != schema["const"]:
+    if "const" in schema and not _same(value, schema["const"]):
         yield f"{here} is not {schema['const']}"
     if isinstance(value, int | float) and not isinstance(value, bool):
         for word, sign in (("minimum", 1), ("maximum", -1)):
@@ -330,12 +357,26 @@ def _object_against(value: dict[str, Any], schema: dict[str, Any], path: str) ->
     for name in required if isinstance(required, list) else ():
         if isinstance(name, str) and name not in value:
             yield f"{path}.{name}".lstrip(".") + " is missing"
+    others = None if schema.get("patternProperties") else schema.get("additionalProperties")
     for name, item in value.items():
         inner = f"{path}.{name}".lstrip(".")
         if name in fields:
             yield from against(item, fields[name], inner)
-        elif schema.get("additionalProperties") is False and not schema.get("patternProperties"):
+        elif others is False:
             yield f"{inner} is not a parameter"
+        else:
+            yield from against(item, others, inner)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equality as JSON schema has it: 1 equals 1.0 and not true."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+    return bool(one == other)
 
 
 def _is(value: Any, kind: str) -> bool:
@@ -452,10 +493,12 @@ def _schema_problems(schema: Any, path: str) -> Iterator[str]:
             yield from _schema_problems(inner, f"{path}.{name}")
         elif not isinstance(inner, bool):
             yield f"{path}.{name} is not a schema"
+    if isinstance(schema.get("items"), dict):
+        yield from _schema_problems(schema["items"], f"{path}.items")
 
 
 @rule(
-    "FT160", "missing-tools", category="suspicious", scope="structure", catalogue=["T011"],
+    "FT160", "missing-tools", category="suspicious", scope="content", catalogue=["T011"], when=has_calls,
     message="tools are called but none is defined", help="add the definitions of the tools to the sample",
 )  # fmt: skip
 def missing_tools(s: Sample, p: dict[str, Any]) -> Iterator[At]:
@@ -465,12 +508,14 @@ def missing_tools(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     The model learns to call tools from nowhere: in use, the definitions will be in the prompt.
 
     ## Example
-    Messages with ``tool_calls`` and no ``tools`` key.
+    Messages with ``tool_calls`` and no ``tools`` key, or an empty one.
 
     ## Fix safety
     No fix: the definitions are unknown.
     """
-    if s.tools or s.tools_fault or s.tools_key:
+    # Bedrock keeps its definitions in toolConfig; Hermes writes them into the system prompt.
+    in_text = any(message.role in ("system", "developer") and "<tools>" in message.text for message in s.messages)
+    if s.tools or s.tools_fault or in_text or "toolConfig" in s.keys:
         return
     for message, call in _calls(s):
         yield at(message, pointer=call.pointer)
@@ -556,7 +601,8 @@ def content_with_tool_calls(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 @rule(
     "FT164", "parallel-tool-calls", category="suspicious", scope="structure", on=False, catalogue=["T015"],
-    message="{count} tool calls in one turn", help="write the calls one after the other, each with its result", fix_safety="unsafe",
+    message="{count} tool calls in one turn",
+    help="write the calls one after the other, each with its result", fix_safety="unsafe",
 )  # fmt: skip
 def parallel_tool_calls(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """Several calls in one turn, for a target that takes one.
@@ -576,7 +622,8 @@ def parallel_tool_calls(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 
 @rule(
-    "FT165", "parallel-calls-contradiction", category="suspicious", scope="structure", catalogue=["T015"],
+    "FT165", "parallel-calls-contradiction", category="suspicious", scope="content", catalogue=["T015"],
+    when=lambda s: any(len(message.tool_calls) > 1 for message in s.turns()),
     message="{count} calls in one turn, though parallel_tool_calls is false", help="allow parallel calls, or split the turn",
 )  # fmt: skip
 def parallel_calls_contradiction(s: Sample, p: dict[str, Any]) -> Iterator[At]:
@@ -629,8 +676,8 @@ def ends_with_tool_result(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A conversation that ends with a tool's result.
 
     ## Why
-    What the assistant makes of the result is missing. LLaMA-Factory drops the last turn without a word, mistral-common refuses the
-    sample.
+    What the assistant makes of the result is missing. LLaMA-Factory drops the last turn without a word, mistral-common
+    refuses the sample.
 
     ## Example
     user, assistant (call), tool
@@ -644,7 +691,8 @@ def ends_with_tool_result(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 
 @rule(
-    "FT168", "duplicate-tool-name", category="quality", scope="content", catalogue=["T019"], when=lambda s: len(s.tools or ()) > 1,
+    "FT168", "duplicate-tool-name", category="quality", scope="content", catalogue=["T019"],
+    when=lambda s: len(s.tools or ()) > 1,
     message="the tool {name} is defined twice", help="keep one definition", fix_safety="safe",
 )  # fmt: skip
 def duplicate_tool_name(s: Sample, p: dict[str, Any]) -> Iterator[At]:
@@ -699,7 +747,8 @@ def tool_call_in_text(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 @rule(
     "FT170", "tools-only-last-trained", category="quality", scope="structure", kinds=SFT, on=False, catalogue=["R021"],
-    message="with tools, only the last of {count} assistant turns is trained", help="write one sample per assistant turn", fix_safety="unsafe",
+    message="with tools, only the last of {count} assistant turns is trained",
+    help="write one sample per assistant turn", fix_safety="unsafe",
 )  # fmt: skip
 def tools_only_last_trained(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """Several assistant turns in a sample with tools, for a trainer that trains the last one only.
@@ -714,14 +763,15 @@ def tools_only_last_trained(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     Unsafe: the sample becomes several.
     """
     answers = [m for m in s.messages if m.role == "assistant"]
-    if (s.tools or has_calls(s)) and len(answers) > 1:
+    if ((s.tools_key and s.tools) or has_calls(s)) and len(answers) > 1:
         yield at(answers[0], key="", count=len(answers))
 
 
 @rule(
-    "FT171", "preference-tools-ignored", category="quality", scope="structure", kinds=["preference", "unpaired-preference"], on=False,
-    catalogue=["T022"],
-    message="the trainer ignores tools in preference data", help="write the definitions into the system prompt", fix_safety="unsafe",
+    "FT171", "preference-tools-ignored", category="quality", scope="structure", on=False, catalogue=["T022"],
+    kinds=["preference", "unpaired-preference"],
+    message="the trainer ignores tools in preference data",
+    help="write the definitions into the system prompt", fix_safety="unsafe",
 )  # fmt: skip
 def preference_tools_ignored(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """Tool definitions in preference data, for a trainer that drops them.
@@ -737,3 +787,26 @@ def preference_tools_ignored(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """
     if s.tools:
         yield at(pointer="/" + (s.tools_key or "tools").replace(".", "/"))
+
+
+@rule(
+    "FT172", "legacy-functions-limit", category="suspicious", scope="structure", on=False, catalogue=["T021"], params={"max": 128},
+    message="{problem}", help="write tools instead of functions, as few as the sample needs", fix_safety="safe",
+)  # fmt: skip
+def legacy_functions_limit(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Old function definitions that are too many, or that stand beside tools.
+
+    ## Why
+    OpenAI's schema takes 128 functions at most, and either functions or tools.
+
+    ## Example
+    ``{"messages": [...], "functions": [...], "tools": [...]}``
+
+    ## Fix safety
+    Safe: a function definition and a tool definition say the same.
+    """
+    if {"tools", "functions"} <= set(s.keys):
+        yield at(pointer="/functions", problem="the row has both functions and tools")
+    elif (s.tools_key or "").endswith("functions") and len(s.tools or ()) > p["max"]:
+        place = "/" + (s.tools_key or "").replace(".", "/")
+        yield at(pointer=place, problem=f"{len(s.tools or ()):,} functions are defined, {p['max']:,} are allowed")

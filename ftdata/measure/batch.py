@@ -212,7 +212,25 @@ class Batch:
             "prompt_key": term.filter(pl.col("last").is_null() | (pl.col("turn") < pl.col("last"))).sum(),
             "answer_key": pl.col("hash").filter(is_last & (pl.col("slot") == CONTENT)).last(),
         }
-        return self._join(frame, [made[name].alias(name) for name in names], texts)
+        frame = self._join(frame, [made[name].alias(name) for name in names], texts)
+        context = self._context()
+        if context is None:
+            return frame
+        # A question means another thing beside other tools or another picture.
+        asked = [name for name in names if name != "answer_key"]
+        return frame.with_columns(context).with_columns(pl.col(name) + pl.col("context") for name in asked).drop("context")
+
+    def _context(self) -> pl.Series | None:
+        """A hash of the tools and media of each sample, 0 where there are none; ``None`` where no sample has any."""
+        import polars as pl
+
+        texts = [_context_text(sample) for sample in self.samples]
+        if not any(texts):
+            return None
+        hashes = pl.Series("context", texts, dtype=pl.String).hash(0)
+        return pl.select(
+            pl.when(pl.Series(texts) == "").then(pl.lit(0, dtype=pl.UInt64)).otherwise(hashes).alias("context")
+        ).to_series()
 
     def _count_tokens(self, frame: pl.DataFrame, key: str, tokenizer: Tokenizer, overhead: Overhead) -> pl.DataFrame:
         import polars as pl
@@ -252,6 +270,19 @@ class Batch:
         for text, count in zip(distinct, tokenizer.count(list(distinct)), strict=True):
             distinct[text] = count
         return [distinct[text] for text in texts]
+
+
+def _context_text(sample: Sample) -> str:
+    media = [
+        part.url or compact(part.raw)
+        for m in sample.messages
+        if isinstance(m.content, list)
+        for part in m.content
+        if part.text is None
+    ]
+    if not (sample.tools or sample.media or media):
+        return ""
+    return compact([sample.tools, sample.media, media])
 
 
 def _slots(message: Message) -> Iterable[tuple[int, str]]:

@@ -74,5 +74,6 @@ def _nearest(path: str) -> str | None:
         names = [entry.name for entry in parent.iterdir()][:5000]
     except OSError:
         return None
-    close = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.6)
-    return str(parent / close[0]) if close else None
+    stems = {name.split(".")[0]: name for name in reversed(names) if not name.startswith(".")}
+    close = difflib.get_close_matches(Path(path).name.split(".")[0], stems, n=1, cutoff=0.6)
+    return str(parent / stems[close[0]]) if close else None

@@ -125,7 +125,7 @@ def summary(report: Report, style: Style = plain) -> Iterator[str]:
     skipped = sum(verdict.status == "skipped" for verdict in report.verdicts)
     failed = len(report.inputs) - len(read)
     words += [f"{skipped} rule{'s' if skipped != 1 else ''} skipped"] if skipped else []
-    words += [style(f"{failed} file{'s' if failed != 1 else ''} not judged", fg="red", bold=True)] if failed else []
+    words += [style(f"{failed} file{'s' if failed != 1 else ''} could not be judged", fg="red", bold=True)] if failed else []
     if words:
         yield "Found " + ", ".join(words) + "."
     elif read:
