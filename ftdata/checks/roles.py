@@ -419,7 +419,7 @@ def weight_ignored(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 @rule(
     "FT117", "invalid-name", category="suspicious", scope="content", catalogue=["R016"],
     when=lambda s: any(m.name is not None or _is_function_turn(m) for m in s.turns()),
-    message="the {role} turn {problem}", help="give it a name of letters, digits, _ and - only", fix_safety="safe",
+    message="the {role} turn {problem}", help="use letters, digits, _ and - only", fix_safety="safe",
 )  # fmt: skip
 def invalid_name(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A speaker's name that OpenAI's schema does not allow, or a function turn without one.
@@ -657,7 +657,11 @@ def identical_preference(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     Unsafe: the pair is dropped.
     """
-    if s.chosen and s.rejected and _words(s.chosen) == _words(s.rejected):
+    try:
+        same = bool(s.chosen and s.rejected) and _words(s.chosen) == _words(s.rejected)
+    except RecursionError:
+        same = False
+    if same:
         yield at(s.rejected[0])
 
 

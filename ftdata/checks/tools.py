@@ -92,7 +92,8 @@ def arguments_not_string(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     Safe: the same value, written as text.
     """
     for message, call in _calls(s):
-        if isinstance(call.arguments, dict | list):
+        # Other formats than OpenAI's hold objects by nature; a converter writes the string.
+        if isinstance(call.arguments, dict | list) and "/tool_calls/" in call.pointer:
             found = "an object" if isinstance(call.arguments, dict) else "a list"
             yield at(message, pointer=_key(call, "function", "arguments"), found=found)
 
@@ -206,7 +207,7 @@ def duplicate_tool_call_id(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     blamed: set[str] = set()
     for turns in _branches(s):
         seen: set[str] = set()
-        for message, call in ((message, call) for message in turns for call in message.tool_calls):
+        for message, call in [(turn, call) for turn in turns for call in turn.tool_calls]:
             if call.id is not None and call.id in seen and call.pointer not in blamed:
                 blamed.add(call.pointer)
                 yield at(message, pointer=_key(call, "id"), id=call.id)
@@ -335,9 +336,10 @@ def against(value: Any, schema: Any, path: str = "") -> Iterator[str]:
         yield f"{here} should be of type {' or '.join(kinds)}"
         return
     if isinstance(schema.get("enum"), list) and not any(_same(value, item) for item in schema["enum"]):
-        yield f"{here} is not one of {', '.join(map(str, schema['enum'][:6]))}"
+        more = ", …" if len(schema["enum"]) > 6 else ""
+        yield f"{here} is not one of {', '.join(map(_shown, schema['enum'][:6]))}{more}"
     if "const" in schema and not _same(value, schema["const"]):
-        yield f"{here} is not {schema['const']}"
+        yield f"{here} is not {_shown(schema['const'])}"
     if isinstance(value, int | float) and not isinstance(value, bool):
         for word, sign in (("minimum", 1), ("maximum", -1)):
             limit = schema.get(word)
@@ -366,6 +368,10 @@ def _object_against(value: dict[str, Any], schema: dict[str, Any], path: str) ->
             yield f"{inner} is not a parameter"
         else:
             yield from against(item, others, inner)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -412,17 +418,15 @@ def arguments_against_schema(s: Sample, p: dict[str, Any]) -> Iterator[At]:
         definition = known.get(call.name or "")
         if definition is None:
             continue
+        # What is no JSON, or nested beyond Python's stack, is arguments-not-json's or the reader's to report.
         try:
             value = decoded(call.arguments)
+            value = {} if value is ABSENT else value
+            why = next(against(value, definition.get("parameters")), None) if isinstance(value, dict) else None
         except (ValueError, RecursionError):
             continue
-        if value is ABSENT or value is None:
-            value = {}
-        if not isinstance(value, dict):
-            continue
-        for why in against(value, definition.get("parameters")):
+        if why:
             yield at(message, pointer=_key(call, "function", "arguments"), name=call.name, why=why)
-            break
 
 
 @rule(
@@ -469,7 +473,11 @@ def _definition_problem(tool: Any, require: list[str]) -> str | None:
         return None
     if not isinstance(parameters, dict):
         return f"({inner['name']}) has parameters that are no object"
-    return next((f"({inner['name']}): {why}" for why in _schema_problems(parameters, "parameters")), None)
+    try:
+        why = next(_schema_problems(parameters, "parameters"), None)
+    except RecursionError:
+        why = "parameters is nested too deeply"
+    return f"({inner['name']}): {why}" if why else None
 
 
 def _schema_problems(schema: Any, path: str) -> Iterator[str]:
@@ -790,7 +798,8 @@ def preference_tools_ignored(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 
 @rule(
-    "FT172", "legacy-functions-limit", category="suspicious", scope="structure", on=False, catalogue=["T021"], params={"max": 128},
+    "FT172", "legacy-functions-limit", category="suspicious", scope="structure", on=False, catalogue=["T021"],
+    params={"max": 128},
     message="{problem}", help="write tools instead of functions, as few as the sample needs", fix_safety="safe",
 )  # fmt: skip
 def legacy_functions_limit(s: Sample, p: dict[str, Any]) -> Iterator[At]:

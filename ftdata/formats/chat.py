@@ -101,7 +101,6 @@ def _lift_reasoning(message: Message) -> None:
     thoughts = [part for part in content if part.type in ("reasoning", "thinking") and part.text is not None]
     if thoughts:
         message.reasoning = "\n".join(part.text or "" for part in thoughts)
-        message.reasoning_key = thoughts[0].type
         message.content = [part for part in content if part not in thoughts]
 
 

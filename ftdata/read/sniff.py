@@ -194,6 +194,17 @@ def _control_share(head: bytes) -> float:
     return (len(sample) - len(sample.translate(None, table))) / max(len(sample), 1)
 
 
+# Strict EUC-KR first: it has the common Hangul only, so that Japanese and Chinese bytes fail in it. The extended
+# cp949 comes last: it gives rare Hangul for almost anything.
+_EAST = (
+    ("euc_kr", r"[가-힣]", "cp949"),
+    ("shift_jis", r"[ぁ-んァ-ヶ一-鿿、。「」ー]", "shift_jis"),
+    ("gb18030", r"[一-鿿，。！？：；“”‘’、《》（）]", "gb18030"),
+    ("big5", r"[一-鿿，。！？：；、「」]", "big5"),
+    ("cp949", r"[가-힣]", "cp949"),
+)
+
+
 def guess_encoding(head: bytes) -> str:
     """Return the encoding of text: UTF-8 wherever most non-ASCII lines are; else the one that reads plausibly."""
     if head.isascii():
@@ -212,18 +223,13 @@ def guess_encoding(head: bytes) -> str:
     if bad == 0 or good > bad:
         return "utf-8"
     data = b"\n".join(foreign[:2000])
-    for encoding, letters in (
-        ("cp949", r"[가-힣]"),
-        ("shift_jis", r"[ぁ-んァ-ヶ]"),
-        ("gb18030", r"[一-鿿，。！？]"),
-        ("big5", r"[一-鿿，。]"),
-    ):
+    for decoder, letters, encoding in _EAST:
         try:
-            text = data.decode(encoding)
+            text = data.decode(decoder)
         except UnicodeDecodeError:
             continue
         wide = [c for c in text if ord(c) > 127]
-        if wide and len(re.findall(letters, "".join(wide))) >= 0.5 * len(wide):
+        if wide and len(re.findall(letters, "".join(wide))) >= 0.8 * len(wide):
             return encoding
     try:
         text = data.decode("cp1252")
@@ -240,9 +246,13 @@ def _with_container(item: Input, text: str) -> Input:
     filled = [line.strip() for line in lines if line.strip()]
     first = next((line for line in filled if not line.startswith(("#", "//"))), "")
     objects = sum(_is_object(line) for line in filled[:50])
-    if first.startswith("[") and not (objects or (_is_json(first) and len(filled) > 1)):
-        return replace(item, container="json-array")
-    if objects or (_is_json(first) and first[:1] in "[{"):
+    if first.startswith("["):
+        # A line that is a whole list among other lines is a row that is no object; else the list holds the rows.
+        lists = _is_json(first) and len(filled) > 1 or (objects and not re.match(r"\[\s*(\{|$)", first))
+        return replace(item, container="jsonl" if lists else "json-array")
+    if first == "{":
+        return replace(item, container="json-objects")
+    if objects:
         return replace(item, container="jsonl")
     if first.startswith("{"):
         opens = sum(line.startswith("{") and len(line) > 1 for line in lines)

@@ -1,0 +1,71 @@
+"""Paths, folders and globs mean what a user expects, and a wrong one gets words."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ftdata.errors import ReadError, UsageError
+from ftdata.read import find_files, open_input
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.jsonl", "a.csv", "notes.md", ".hidden.jsonl", "deep/c.jsonl.gz", ".git/d.jsonl"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    return tmp_path
+
+
+def names(paths, root):
+    return [os.path.relpath(path, root) for path in paths]
+
+
+def test_a_folder_means_its_data_files_and_no_hidden_ones(folder):
+    assert names(find_files([str(folder)]), folder) == ["a.csv", "b.jsonl", "deep/c.jsonl.gz"]
+
+
+def test_a_glob_that_the_shell_left_alone_is_expanded(folder):
+    assert names(find_files([str(folder / "**" / "*.gz")]), folder) == ["deep/c.jsonl.gz"]
+
+
+def test_a_file_named_twice_is_read_once(folder):
+    path = str(folder / "b.jsonl")
+    assert find_files([path, str(folder / "." / "b.jsonl"), path]) == [path]
+
+
+@pytest.mark.parametrize("name", ["c.jsonl", "*.parquet", "nothing"])
+def test_a_path_that_means_nothing_is_refused(folder, name):
+    with pytest.raises(UsageError) as caught:
+        find_files([str(folder / name)])
+    assert name in caught.value.message and caught.value.hint
+
+
+def test_a_near_miss_gets_a_suggestion(folder):
+    (folder / "train.jsonl").write_text("x")
+    with pytest.raises(UsageError) as caught:
+        find_files([str(folder / "trian.jsonl")])
+    assert "train.jsonl" in caught.value.hint
+
+
+def test_a_folder_without_data_says_what_counts_as_data(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        find_files([str(tmp_path)])
+    assert ".jsonl" in caught.value.hint
+
+
+def test_a_name_that_is_no_text_is_shown_all_the_same(tmp_path):
+    path = os.path.join(os.fsencode(tmp_path), b"\xff.jsonl")
+    with open(path, "wb") as sink:
+        sink.write(b'{"a": 1}\n')
+    (found,) = find_files([str(tmp_path)])
+    open_input(found).path.encode("utf-8")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_is_an_error_in_words(folder):
+    os.chmod(folder / "b.jsonl", 0)
+    with pytest.raises(ReadError):
+        open_input(str(folder / "b.jsonl"))
