@@ -8,12 +8,33 @@ from typing import Any
 from ftdata.rule import DATA, SFT, Hit, hit, rule
 
 
-def _repeats(frame: Any, key: str) -> Any:
-    """Rows that repeat an earlier one: their index and the first one's."""
+def _repeats(frame: Any, *keys: str) -> Any:
+    """Rows that repeat an earlier one in these columns: their index and the first one's.
+
+    The rows that nothing repeats, nearly all, are left out before the costly step.
+    """
     import polars as pl
 
-    first = pl.col("index").first().over(key)
-    return frame.with_columns(first=first).filter(pl.col("first") != pl.col("index")).select("index", "first")
+    few = frame.select("index", *keys).filter(
+        pl.struct(keys).is_duplicated() if len(keys) > 1 else pl.col(keys[0]).is_duplicated()
+    )
+    return (
+        few.with_columns(first=pl.col("index").first().over(keys))
+        .filter(pl.col("first") != pl.col("index"))
+        .select("index", "first")
+    )
+
+
+def _spoken(frame: Any) -> Any:
+    """The samples that hold a turn; empty ones are another rule's."""
+    import polars as pl
+
+    return frame if (frame["n_turns"] > 0).all() else frame.filter(pl.col("n_turns") > 0)
+
+
+def _without(frame: Any, repeats: Any) -> Any:
+    """The rows but for the repeats."""
+    return frame.join(repeats.select("index"), on="index", how="anti", maintain_order="left") if repeats.height else frame
 
 
 @rule(
@@ -33,12 +54,12 @@ def exact_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     ## Fix safety
     Safe: the first one stays.
     """
-    for index, first in _repeats(data.train.filter(data.train["n_turns"] > 0), "id").iter_rows():
+    for index, first in _repeats(_spoken(data.train), "id").iter_rows():
         yield hit(index, first)
 
 
 @rule(
-    "FT402", "normalised-duplicate", category="suspicious", scope="dataset", kinds=DATA, needs=["normal_key"], catalogue=["D002"],
+    "FT402", "normalised-duplicate", category="suspicious", scope="dataset", kinds=DATA, needs=["id", "n_turns", "normal_key"], catalogue=["D002"],
     message="the same sample as {other}, but for case, white space or Unicode form", help="keep one of them", fix_safety="unsafe",
 )  # fmt: skip
 def normalised_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
@@ -54,9 +75,9 @@ def normalised_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     ## Fix safety
     Unsafe: in code and in JSON, case and white space can matter.
     """
-    import polars as pl
 
-    frame = data.train.unique("id", keep="first", maintain_order=True).filter(pl.col("normal_key").is_not_null())
+    frame = _spoken(data.train).select("index", "id", "normal_key")
+    frame = _without(frame, _repeats(frame, "id"))
     for index, first in _repeats(frame, "normal_key").iter_rows():
         yield hit(index, first)
 
@@ -81,10 +102,11 @@ def conflicting_answers(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     """
     import polars as pl
 
-    frame = data.train.filter(pl.col("kind").cast(pl.String) == "sft").filter(
-        pl.col("prompt_key").is_not_null() & pl.col("answer_key").is_not_null()
+    frame = data.train.select("index", "kind", "prompt_key", "answer_key").filter(
+        (pl.col("kind").cast(pl.String) == "sft") & pl.col("prompt_key").is_not_null() & pl.col("answer_key").is_not_null()
     )
-    frame = frame.unique(["prompt_key", "answer_key"], keep="first", maintain_order=True)
+    frame = frame.filter(pl.col("prompt_key").is_duplicated())
+    frame = _without(frame, _repeats(frame, "prompt_key", "answer_key"))
     for index, first in _repeats(frame, "prompt_key").iter_rows():
         yield hit(index, first)
 

@@ -93,7 +93,7 @@ def arguments_not_string(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """
     for message, call in _calls(s):
         # Other formats than OpenAI's hold objects by nature; a converter writes the string.
-        if isinstance(call.arguments, dict | list) and "/tool_calls/" in call.pointer:
+        if isinstance(call.arguments, dict | list) and ("/tool_calls/" in call.pointer or call.legacy):
             found = "an object" if isinstance(call.arguments, dict) else "a list"
             yield at(message, pointer=_key(call, "function", "arguments"), found=found)
 

@@ -26,8 +26,8 @@ class FileCounts:
 class Dataset:
     """All samples of all inputs: ``table`` has one row each, in the order of the files and rows.
 
-    Columns: file (index into ``files``), row (1-based in its file), line, offset, id, format, kind, role (train or
-    eval), and the measures that the selected dataset rules need.
+    Columns: file (index into ``files``), row (1-based in its file), line, offset, id, format, kind, held (whether it is
+    for evaluation), and the measures that the selected dataset rules need.
     """
 
     def __init__(self, table: pl.DataFrame, files: Sequence[FileCounts]) -> None:
@@ -42,16 +42,20 @@ class Dataset:
     @cached_property
     def train(self) -> pl.DataFrame:
         """The samples of the training files, with their ``index`` in the table."""
-        import polars as pl
-
-        return self.table.with_row_index("index").filter((pl.col("role") == "train") & (pl.col("kind") != "none"))
+        return self._part(held=False)
 
     @cached_property
     def eval(self) -> pl.DataFrame:
         """The samples of the evaluation files, with their ``index`` in the table."""
+        return self._part(held=True)
+
+    def _part(self, held: bool) -> pl.DataFrame:
         import polars as pl
 
-        return self.table.with_row_index("index").filter((pl.col("role") == "eval") & (pl.col("kind") != "none"))
+        table = self.table.with_row_index("index")
+        kept = (pl.col("held") == held) & (pl.col("kind") != "none")
+        # A filter copies the table; most inputs are all training data, and need none.
+        return table if table.select(kept.all()).item() else table.filter(kept)
 
     def first_of_file(self, number: int) -> int | None:
         """Return the index of a file's first sample."""

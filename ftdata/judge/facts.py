@@ -11,13 +11,15 @@ def collect_facts(dataset: Dataset, tokens: str | None) -> dict[str, Any]:
     """Return the facts of the input; token facts only where tokens were counted."""
     import polars as pl
 
-    table = dataset.table.filter(pl.col("kind").cast(pl.String) != "none")
+    table = dataset.table
+    if (table["kind"].cast(pl.String) == "none").any():
+        table = table.filter(pl.col("kind").cast(pl.String) != "none")
     facts: dict[str, Any] = {
         "samples": table.height,
         "lost_rows": sum(counted.report.lost for counted in dataset.files),
         "distinct_samples": table["id"].n_unique() if table.height else 0,
-        "train_samples": int((table["role"].cast(pl.String) == "train").sum()) if table.height else 0,
-        "eval_samples": int((table["role"].cast(pl.String) == "eval").sum()) if table.height else 0,
+        "train_samples": int((~table["held"]).sum()),
+        "eval_samples": int(table["held"].sum()),
         "formats": dict(sorted(table.group_by(pl.col("format").cast(pl.String)).len().iter_rows())) if table.height else {},
     }
     if tokens and table.height:

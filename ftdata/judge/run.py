@@ -263,6 +263,7 @@ def _collect(run: _Run, number: int, result: PieceResult) -> None:
     counted.kinds = dict(Counter(counted.kinds) + Counter(result.kinds))
     table = result.table.with_columns(
         pl.lit(number, dtype=pl.UInt16).alias("file"),
+        pl.lit(report.role == "eval").alias("held"),
         pl.int_range(first + 1, first + 1 + pl.len(), dtype=pl.UInt32).alias("row"),
     )
     run.tables.append(table)
@@ -351,19 +352,12 @@ def _name_format(counted: FileCounts, detection: Any) -> None:
 def _table(run: _Run) -> pl.DataFrame:
     import polars as pl
 
-    roles = [counted.report.role for counted in run.files]
-    if not run.tables:
-        return pl.DataFrame(
-            schema={"id": pl.String, "line": pl.UInt32, "offset": pl.UInt64, "format": pl.String, "kind": pl.String,
-                    "file": pl.UInt16, "row": pl.UInt32, "role": pl.String}
-        )  # fmt: skip
-    names = pl.DataFrame(
-        {
-            "file": pl.Series(range(len(roles)), dtype=pl.UInt16),
-            "role": pl.Series(roles, dtype=pl.Categorical),
-        }
-    )
-    return pl.concat(run.tables, how="vertical").join(names, on="file", how="left", maintain_order="left")
+    if run.tables:
+        return pl.concat(run.tables, how="vertical")
+    return pl.DataFrame(
+        schema={"id": pl.String, "line": pl.UInt32, "offset": pl.UInt64, "format": pl.String, "kind": pl.String,
+                "file": pl.UInt16, "row": pl.UInt32, "held": pl.Boolean}
+    )  # fmt: skip
 
 
 def _judge_dataset(run: _Run, dataset: Dataset, skipped: dict[int, str]) -> None:
