@@ -203,13 +203,9 @@ def _turn_shape(message: Message) -> Hashable:
     ):
         # The pointer tells formats with turns under keys of their own apart; among messages it counts the turns.
         kind = "x" if content and not content.isspace() else " " if content else ""
-        if message.tool_call_id is None and message.name is None:
-            return (
-                message.role,
-                kind,
-                message.source_role if type(message.source_role) is str else None,
-                message.pointer,
-            )
+        source = message.source_role
+        if message.tool_call_id is None and message.name is None and (type(source) is str or source is None):
+            return (message.role, kind, source, message.pointer)
     return (
         message.role, _content_shape(content), _scalar(message.source_role), message.pointer, message.content_key,
         tuple([_call_shape(call) for call in message.tool_calls]), _scalar(message.tool_call_id, text=True), _scalar(message.name),

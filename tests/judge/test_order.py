@@ -9,6 +9,7 @@ import pytest
 import yaml
 from conftest import SAMPLES
 
+import ftdata.checks  # noqa: F401
 from ftdata.judge.piece import Judge
 from ftdata.judge.plan import Plan, Step
 from ftdata.read import cut, open_input
