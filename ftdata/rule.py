@@ -194,12 +194,14 @@ class Pattern:
     """A text pattern to look for: a measure made on the fly by ``m.matches``.
 
     ``regex`` must mean the same to Python's ``re`` and to Rust's regex (no look-around, no back references).
-    ``roles`` limit it to turns of these roles, ``trained`` to texts that are trained on.
+    ``roles`` limit it to turns of these roles, ``trained`` to texts that are trained on, ``foreign`` to texts that are
+    not all ASCII.
     """
 
     regex: str
     roles: tuple[str, ...] = ()
     trained: bool = False
+    foreign: bool = False
 
     @property
     def column(self) -> str:
@@ -214,11 +216,14 @@ class Columns:
         self.touched: list[str] = []
         self.patterns: list[Pattern] = []
 
-    def matches(self, regex: str, *, roles: Iterable[str] = (), trained: bool = False) -> Any:
-        """True where a text of the sample matches; findings are located by the same pattern."""
+    def matches(self, regex: str, *, roles: Iterable[str] = (), trained: bool = False, foreign: bool = False) -> Any:
+        """True where a text of the sample matches; findings are located by the same pattern.
+
+        ``foreign`` says that no ASCII text can match, which saves looking at those.
+        """
         import polars as pl
 
-        pattern = Pattern(regex, tuple(roles), trained)
+        pattern = Pattern(regex, tuple(roles), trained, foreign)
         if pattern not in self.patterns:
             self.patterns.append(pattern)
         return pl.col(pattern.column)

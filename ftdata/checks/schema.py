@@ -387,7 +387,7 @@ def mojibake(m: Any, p: dict[str, Any]) -> Any:
     ## Fix safety
     Unsafe: some damage can be undone exactly, some only guessed.
     """
-    return m.matches(MOJIBAKE)
+    return m.matches(MOJIBAKE, foreign=True)
 
 
 # UTF-8 read as cp1252 or Latin-1: a lead byte as a letter, continuation bytes as symbols or C1 controls.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,37 @@ class _Shape:
     places: list[tuple[int, int, At]]
     content: list[int]
     kind: str
+    format: str
+
+
+class _Samples(Sequence[Sample]):
+    """The samples of a piece. Plain chats are parsed only when somebody looks at them: nobody looks at most."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self._values = values
+        self._parsed: dict[int, Sample] = {}
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, row: int) -> Sample:  # type: ignore[override]
+        found = self._parsed.get(row)
+        return found if found is not None else self.keep(row, parse(self._values[row], "openai-chat"))
+
+    def keep(self, row: int, sample: Sample) -> Sample:
+        """Take the sample of a row."""
+        self._parsed[row] = sample
+        return sample
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The rows of a piece, column by column: sample, texts where they are plain, hash, shape."""
+
+    samples: _Samples
+    ready: list[list[str] | None] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    shapes: list[_Shape] = field(default_factory=list)
 
 
 class Judge:
@@ -145,57 +176,55 @@ class Judge:
         faults: Counter[str] = Counter(fault.rule for fault in chunk.faults)
         for fault in chunk.faults:
             self._report_fault(fault, findings)
-        samples, facts, shapes, formats, ids = self._parse(chunk)
-        for row, (sample, known) in enumerate(zip(samples, shapes, strict=True)):
+        rows = self._parse(chunk)
+        samples = rows.samples
+        for row, known in enumerate(rows.shapes):
             if known.places:
                 for number, turn, place in known.places:
-                    self._report(number, row, sample, _at_turn(sample, turn, place), chunk, findings)
+                    self._report(number, row, samples[row], _at_turn(samples[row], turn, place), chunk, findings)
             for number in known.content:
                 found = self.rules[number]
                 assert found is not None
-                for place in found.check(sample, self.plan.steps[number].params):
-                    self._report(number, row, sample, place, chunk, findings)
-        batch = Batch(samples, facts)
+                for place in found.check(samples[row], self.plan.steps[number].params):
+                    self._report(number, row, samples[row], place, chunk, findings)
+        batch = Batch(samples, [known.facts for known in rows.shapes], rows.ready)
         frame = batch.frame(self.names, self.patterns, self.tokenizers)
-        self._run_expressions(frame, samples, shapes, chunk, findings)
+        self._run_expressions(frame, rows, chunk, findings)
         return PieceResult(
-            table=self._table(frame, samples, ids, chunk),
+            table=self._table(frame, rows, chunk),
             findings=findings,
-            formats=formats,
-            kinds=Counter(known.kind for known in shapes),
+            formats=Counter(known.format for known in rows.shapes),
+            kinds=Counter(known.kind for known in rows.shapes),
             faults=faults,
             size=chunk.size,
             lost=sum(fault.lost for fault in chunk.faults),
-            rows=len(samples),
-            problem=next((s.problem for s in samples if s.kind == "none"), None),
+            rows=len(rows.shapes),
+            problem=next((samples[row].problem for row, known in enumerate(rows.shapes) if known.kind == "none"), None),
             error=(failed.message, failed.hint) if failed else None,
         )
 
-    def _parse(self, chunk: Chunk) -> tuple[list[Sample], list[ShapeFacts], list[_Shape], Counter[str], list[str]]:
+    def _parse(self, chunk: Chunk) -> _Rows:
         forced, mapping = self.plan.format, self.plan.mapping
-        ids: list[str | None] = []
-        samples: list[Sample] = []
-        facts: list[ShapeFacts] = []
-        shapes: list[_Shape] = []
-        formats: Counter[str] = Counter()
         known = self.shapes
-        for value in chunk.values:
+        rows = _Rows(_Samples(chunk.values))
+        for row, value in enumerate(chunk.values):
             plain = read_plain(value) if not forced and not mapping else None
             if plain is not None:
-                sample, key, identity = plain
+                texts, key, identity = plain
+                found = known.get(key)
+                if found is None:
+                    found = self._judge_shape(key, rows.samples[row])
+                rows.ready.append(texts)
             else:
-                sample = parse(value, forced or detect_row(value), mapping)
-                key, identity = shape(sample), None
-            ids.append(identity)
-            found = known.get(key)
-            if found is None:
-                found = self._judge_shape(key, sample)
-            samples.append(sample)
-            facts.append(found.facts)
-            shapes.append(found)
-            formats[sample.format] += 1
-        chosen = [identity or sample_id(sample) for identity, sample in zip(ids, samples, strict=True)]
-        return samples, facts, shapes, formats, chosen
+                sample = rows.samples.keep(row, parse(value, forced or detect_row(value), mapping))
+                key, identity = shape(sample), sample_id(sample)
+                found = known.get(key)
+                if found is None:
+                    found = self._judge_shape(key, sample)
+                rows.ready.append(None)
+            rows.ids.append(identity)
+            rows.shapes.append(found)
+        return rows
 
     def _judge_shape(self, key: Hashable, sample: Sample) -> _Shape:
         if len(self.shapes) >= MAX_SHAPES:
@@ -218,17 +247,10 @@ class Judge:
             if sample.kind in found.kinds and (found.when is None or found.when(drawn)):
                 content.append(number)
         facts = shape_facts(self.seen, drawn, self.shape_names)
-        self.shapes[key] = result = _Shape(facts, places, content, sample.kind)
+        self.shapes[key] = result = _Shape(facts, places, content, sample.kind, sample.format)
         return result
 
-    def _run_expressions(
-        self,
-        frame: pl.DataFrame,
-        samples: list[Sample],
-        shapes: list[_Shape],
-        chunk: Chunk,
-        findings: Findings,
-    ) -> None:
+    def _run_expressions(self, frame: pl.DataFrame, rows: _Rows, chunk: Chunk, findings: Findings) -> None:
         import polars as pl
 
         for tokens, expressions in self.expressions.items():
@@ -244,7 +266,7 @@ class Judge:
                     continue
                 spoiled = _spoiled_lines(chunk) if found is not None and found.name == "mojibake" else ()
                 for row in hits.arg_true().to_list():
-                    sample = samples[row]
+                    sample = rows.samples[row]
                     if spoiled and chunk.lines[row] in spoiled:
                         continue
                     if found is not None and sample.kind not in found.kinds:
@@ -298,7 +320,7 @@ class Judge:
                 fault.excerpt, mark[0], mark[1],
             )  # fmt: skip
 
-    def _table(self, frame: pl.DataFrame, samples: list[Sample], ids: list[str], chunk: Chunk) -> pl.DataFrame:
+    def _table(self, frame: pl.DataFrame, rows: _Rows, chunk: Chunk) -> pl.DataFrame:
         import polars as pl
 
         keep = [
@@ -307,11 +329,11 @@ class Judge:
         ]  # fmt: skip
         return frame.select(
             *keep,
-            pl.Series("id", ids, dtype=pl.String),
+            pl.Series("id", rows.ids, dtype=pl.String),
             pl.Series("line", chunk.lines, dtype=pl.UInt32),
             pl.Series("offset", chunk.offsets, dtype=pl.UInt64),
-            pl.Series("format", [sample.format for sample in samples], dtype=pl.Categorical),
-            pl.Series("kind", [sample.kind for sample in samples], dtype=pl.Categorical),
+            pl.Series("format", [known.format for known in rows.shapes], dtype=pl.Categorical),
+            pl.Series("kind", [known.kind for known in rows.shapes], dtype=pl.Categorical),
         )
 
 

@@ -24,7 +24,10 @@ _POSITION = 0x9E3779B97F4A7C15
 
 @dataclass(slots=True)
 class ShapeFacts:
-    """What is the same for all samples of one shape, computed once."""
+    """What is the same for all samples of one shape, computed once.
+
+    ``plain`` shapes have one text in every turn and nothing else there; ``bare`` ones have no tools or media either.
+    """
 
     number: int
     roles: list[int]
@@ -32,6 +35,7 @@ class ShapeFacts:
     turns: list[int]
     sides: list[int]
     plain: bool
+    bare: bool = True
     measures: dict[str, Any] = field(default_factory=dict)
 
 
@@ -63,7 +67,8 @@ def shape_facts(number: int, outline: Sample, names: Iterable[str]) -> ShapeFact
             sides.append(side)
             plain &= isinstance(message.content, str) and not message.tool_calls and message.reasoning is None
     measures = {name: MEASURES[name].make(outline) for name in names}
-    return ShapeFacts(number, roles, trained, turns, sides, plain, measures)
+    bare = plain and not outline.tools and not outline.media
+    return ShapeFacts(number, roles, trained, turns, sides, plain, bare, measures)
 
 
 def arguments_text(arguments: Any) -> str | None:
@@ -86,9 +91,13 @@ def compact(value: Any) -> str:
 class Batch:
     """Samples with their shapes, and the two tables made of them when somebody asks."""
 
-    def __init__(self, samples: Sequence[Sample], facts: Sequence[ShapeFacts]) -> None:
+    def __init__(
+        self, samples: Sequence[Sample], facts: Sequence[ShapeFacts], ready: Sequence[list[str] | None] | None = None
+    ) -> None:
+        """``ready`` holds the texts of the plain samples that were read without being parsed."""
         self.samples = samples
         self.facts = facts
+        self.ready = ready or [None] * len(facts)
         self._texts: pl.DataFrame | None = None
 
     def texts(self) -> pl.DataFrame:
@@ -98,45 +107,38 @@ class Batch:
         return self._texts
 
     def _collect_texts(self) -> pl.DataFrame:
+        """Gather the texts row by row; the other columns repeat by shape, and are joined to them at once."""
         import polars as pl
 
-        counts: list[int] = []
         texts: list[str] = []
-        roles: list[int] = []
-        trained: list[bool] = []
-        turns: list[int] = []
-        sides: list[int] = []
-        slots: list[int] = []
-        for sample, fact in zip(self.samples, self.facts, strict=True):
-            if fact.plain:
-                texts += [message.content for message in sample.messages]  # type: ignore[misc]
-                slots += [CONTENT] * len(fact.roles)
-                roles += fact.roles
-                trained += fact.trained
-                turns += fact.turns
-                sides += fact.sides
-                counts.append(len(fact.roles))
-                continue
-            before = len(texts)
-            for turn, message in enumerate(sample.turns()):
-                for slot, text in _slots(message):
-                    texts.append(text)
-                    slots.append(slot)
-                    roles.append(fact.roles[turn])
-                    trained.append(fact.trained[turn])
-                    turns.append(turn)
-                    sides.append(fact.sides[turn])
-            counts.append(len(texts) - before)
-        index = pl.Series("sample", range(len(counts)), dtype=pl.UInt32)
-        owner = pl.DataFrame({"sample": index, "n": pl.Series(counts, dtype=pl.UInt32)})
-        return owner.select(pl.col("sample").repeat_by("n").explode(empty_as_null=False)).with_columns(
-            pl.Series("turn", turns, dtype=pl.UInt32),
-            pl.Series("side", sides, dtype=pl.UInt8),
-            pl.Series("slot", slots, dtype=pl.UInt8),
-            pl.Series("role", roles, dtype=pl.UInt8),
-            pl.Series("trained", trained, dtype=pl.Boolean),
-            pl.Series("text", texts, dtype=pl.String),
+        layout: list[int] = []
+        layouts: dict[int, tuple[list[int], list[int], list[int], list[int], list[bool]]] = {}
+        for row, (ready, fact) in enumerate(zip(self.ready, self.facts, strict=True)):
+            number = fact.number
+            if ready is not None:
+                texts += ready
+            elif fact.plain:
+                texts += [message.content for message in self.samples[row].messages]  # type: ignore[misc]
+            else:
+                number = -1 - row
+                slots = [(turn, *slot) for turn, message in enumerate(self.samples[row].turns()) for slot in _slots(message)]
+                texts += [text for _, _, text in slots]
+                turns = [turn for turn, _, _ in slots]
+                layouts[number] = (
+                    turns, [fact.sides[turn] for turn in turns], [slot for _, slot, _ in slots],
+                    [fact.roles[turn] for turn in turns], [fact.trained[turn] for turn in turns],
+                )  # fmt: skip
+            if number not in layouts:
+                layouts[number] = (fact.turns, fact.sides, [CONTENT] * len(fact.roles), fact.roles, fact.trained)
+            layout.append(number)
+        types = {"turn": pl.UInt32, "side": pl.UInt8, "slot": pl.UInt8, "role": pl.UInt8, "trained": pl.Boolean}
+        known = pl.DataFrame(
+            {"layout": list(layouts)} | {name: [lists[at] for lists in layouts.values()] for at, name in enumerate(types)},
+            schema={"layout": pl.Int64} | {name: pl.List(kind) for name, kind in types.items()},
         )
+        owner = pl.DataFrame({"layout": pl.Series(layout, dtype=pl.Int64)}).with_row_index("sample")
+        placed = owner.join(known.filter(pl.col("turn").list.len() > 0), on="layout", how="inner", maintain_order="left")
+        return placed.drop("layout").explode(list(types)).with_columns(pl.Series("text", texts, dtype=pl.String))
 
     def frame(
         self,
@@ -151,7 +153,7 @@ class Batch:
         import polars as pl
 
         names = list(names)
-        frame = pl.DataFrame({"sample": pl.Series(range(len(self.samples)), dtype=pl.UInt32)})
+        frame = pl.DataFrame({"sample": pl.Series(range(len(self.facts)), dtype=pl.UInt32)})
         by_level: dict[str, list[str]] = {"shape": [], "text": [], "token": [], "key": []}
         for name in names:
             by_level[MEASURES[name].level].append(name)
@@ -188,8 +190,11 @@ class Batch:
             where &= pl.col("role").is_in([ROLE_NUMBER[role] for role in pattern.roles])
         if pattern.trained:
             where &= pl.col("trained")
-        found = texts.lazy().filter(where & pl.col("text").str.contains(pattern.regex)).select("sample").collect()
-        flags = pl.zeros(len(self.samples), dtype=pl.UInt8, eager=True)
+        if pattern.foreign:
+            # Most texts of an English set are ASCII: they need no look at a pattern of other letters.
+            where &= pl.col("text").str.len_bytes() != pl.col("text").str.len_chars()
+        found = texts.filter(where).filter(pl.col("text").str.contains(pattern.regex)).select("sample")
+        flags = pl.zeros(len(self.facts), dtype=pl.UInt8, eager=True)
         if found.height:
             flags = flags.scatter(found["sample"].unique(), 1)
         return flags.cast(pl.Boolean).alias(pattern.column)
@@ -224,7 +229,7 @@ class Batch:
         """A hash of the tools and media of each sample, 0 where there are none; ``None`` where no sample has any."""
         import polars as pl
 
-        texts = [_context_text(sample) for sample in self.samples]
+        texts = ["" if fact.bare else _context_text(self.samples[row]) for row, fact in enumerate(self.facts)]
         if not any(texts):
             return None
         hashes = pl.Series("context", texts, dtype=pl.String).hash(0)
@@ -263,7 +268,10 @@ class Batch:
 
     def _tool_tokens(self, tokenizer: Tokenizer) -> list[int]:
         """Tokens of the tool definitions as compact JSON: an estimate, for providers do not publish theirs."""
-        texts = [compact(sample.tools) if sample.tools else "" for sample in self.samples]
+        texts = [
+            "" if fact.bare or not self.samples[row].tools else compact(self.samples[row].tools)
+            for row, fact in enumerate(self.facts)
+        ]
         if not any(texts):
             return [0] * len(texts)
         distinct = dict.fromkeys(texts, 0)
@@ -325,9 +333,10 @@ def normalise(texts: pl.Series) -> pl.Series:
     frame = pl.DataFrame({"text": texts}).with_row_index("at")
     text = pl.col("text")
     composed = frame.filter(text.str.len_bytes() != text.str.len_chars()).with_columns(text.str.normalize("NFKC"))
-    frame = _put(frame, composed).with_columns(text.str.to_lowercase().str.replace_many(_SPACES, [" "] * len(_SPACES)))
-    runs = frame.filter(text.str.contains("  ", literal=True)).with_columns(text.str.replace_all(r"  +", " "))
-    return _put(frame, runs)["text"].str.strip_chars()
+    frame = _put(frame, composed).with_columns(text.str.to_lowercase())
+    spaced = frame.filter(text.str.contains_any([*_SPACES, "  "]))
+    spaced = spaced.with_columns(text.str.replace_many(_SPACES, [" "] * len(_SPACES)).str.replace_all(r"  +", " "))
+    return _put(frame, spaced)["text"].str.strip_chars()
 
 
 def _put(frame: pl.DataFrame, changed: pl.DataFrame) -> pl.DataFrame:

@@ -36,14 +36,15 @@ def _expand(path: str) -> Iterator[str]:
     if path == "-":
         yield path
         return
-    if os.path.isdir(path):
+    if Path(path).is_dir():
         yield from _in_folder(path)
         return
     if os.path.lexists(path):
         yield path
         return
     if glob.has_magic(path):
-        matches = sorted(match for match in glob.glob(path, recursive=True) if not os.path.isdir(match))
+        found = glob.glob(path, recursive=True)  # noqa: PTH207 (keeps paths as the user wrote them)
+        matches = sorted(match for match in found if not Path(match).is_dir())
         if not matches:
             raise UsageError(f"{path}: no file matches", "Quote the pattern if the shell changes it.")
         yield from matches
@@ -57,7 +58,7 @@ def _in_folder(path: str) -> Iterator[str]:
     files = []
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files += [os.path.join(folder, name) for name in names if is_data_name(name) and not name.startswith(".")]
+        files += [str(Path(folder, name)) for name in names if is_data_name(name) and not name.startswith(".")]
     if not files:
         raise UsageError(
             f"{path}: no data files in this folder",

@@ -40,8 +40,9 @@ class Input:
 class Piece:
     """Some rows of one file, small enough to send to a worker.
 
-    Lines of a plain UTF-8 file are named by byte range (``start`` to ``end``) and read by the worker. Otherwise
-    ``data`` holds lines as UTF-8, or ``rows`` the rows themselves: (line, offset, raw JSON or cells).
+    Lines of a plain file are named by byte range (``start`` to ``end``) and read by the worker. Otherwise
+    ``data`` holds lines, or ``rows`` the rows themselves: (line, offset, raw JSON or cells). ``encoding`` is that
+    of the file; lines in a multi-byte encoding come as it, those in UTF-16 or 32 already as UTF-8.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Piece:
     columns: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = field(default=())
     size: int = 0
+    encoding: str = "utf-8"
 
 
 def content_hash(item: Input) -> str:

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import csv
 import io
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from typing import BinaryIO
 import orjson
 
 from ftdata.errors import ReadError
+from ftdata.read.encodings import find_encoding
 from ftdata.read.inputs import Input
 from ftdata.read.streams import CutOff, raw_blocks
 from ftdata.types import Fault
@@ -26,14 +28,11 @@ from ftdata.types import Fault
 HEAD = 1 << 20
 MAGIC = (
     (b"\x89PNG", "a PNG image"), (b"\xff\xd8\xff", "a JPEG image"), (b"GIF8", "a GIF image"), (b"%PDF", "a PDF"),
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"), (b"\x7fELF", "a program"), (b"SQLite format 3", "a SQLite database"),
-    (b"ARROW1", "an Arrow file"), (b"\xff\xff\xff\xff", "an Arrow stream"), (b"\x89HDF", "an HDF5 file"), (b"BZh", "a bzip2 file"),
-    (b"\xfd7zXZ", "an xz file"), (b"7z\xbc\xaf", "a 7z archive"), (b"Rar!", "a RAR archive"), (b"RIFF", "a sound or a film"),
-    (b"ID3", "a sound"), (b"GGUF", "a GGUF model"), (b"\xd0\xcf\x11\xe0", "an old Office document"), (b"\x93NUMPY", "a numpy array"),
-)  # fmt: skip
-BOMS = (
-    (b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe\x00\x00", "utf-32-le"), (b"\x00\x00\xfe\xff", "utf-32-be"),
-    (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"),
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"), (b"\x7fELF", "a program"),
+    (b"SQLite format 3", "a SQLite database"), (b"ARROW1", "an Arrow file"), (b"\xff\xff\xff\xff", "an Arrow stream"),
+    (b"\x89HDF", "an HDF5 file"), (b"BZh", "a bzip2 file"), (b"\xfd7zXZ", "an xz file"), (b"7z\xbc\xaf", "a 7z archive"),
+    (b"Rar!", "a RAR archive"), (b"RIFF", "a sound or a film"), (b"ID3", "a sound"), (b"GGUF", "a GGUF model"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document"), (b"\x93NUMPY", "a numpy array"),
 )  # fmt: skip
 NAMES = {
     "jsonl": (".jsonl", ".ndjson"), "json-array": (".json", ".jsonl", ".ndjson"), "json-objects": (".json", ".jsonl", ".ndjson"),
@@ -69,7 +68,7 @@ def open_input(path: str) -> Input:
             raise ReadError("a compressed Parquet file", "Parquet is compressed inside; decompress the file first.")
         return _named(replace(item, container="parquet"))
     _refuse_other_files(head)
-    item, text = _decoded(item, head)
+    item, text = find_encoding(item, head)
     if not text.strip("\ufeff \t\r\n"):
         raise ReadError("the file is empty: it holds only white space", "Check the export that wrote it.")
     _refuse_other_texts(text)
@@ -83,18 +82,20 @@ def _on_disk(path: str) -> tuple[str, str]:
         return "<stdin>", _spool(sys.stdin.buffer)
     shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
-        mode = os.stat(path).st_mode
+        mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
             raise ReadError("is a folder", "Name the files in it, or give the folder itself to ftdata.")
         if stat.S_ISFIFO(mode):
-            with open(path, "rb") as pipe:
+            with Path(path).open("rb") as pipe:
                 return shown, _spool(pipe)
         if not stat.S_ISREG(mode):
             raise ReadError("is a device, not a file", "Name a file.")
-        with open(path, "rb"):
+        with Path(path).open("rb"):
             pass
     except OSError as error:
         raise ReadError(f"cannot be read ({error.strerror})", "Check the path and its permissions.") from None
+    except ValueError:
+        raise ReadError("is no possible path: it holds a NUL character", "Check the path.") from None
     return shown, path
 
 
@@ -142,115 +143,23 @@ def _refuse_other_texts(text: str) -> None:
         raise ReadError("is XML", "Convert it to JSONL first.")
 
 
-def _decoded(item: Input, head: bytes) -> tuple[Input, str]:
-    """Find the encoding; return the input with it and the head as text."""
-    for mark, encoding in BOMS:
-        if head.startswith(mark):
-            name = encoding if encoding == "utf-8" else encoding[:-3]
-            fault = (
-                Fault("byte-order-mark", 1, 1, 0)
-                if encoding == "utf-8"
-                else Fault("non-utf8-encoding", 1, 1, 0, values={"encoding": name.upper()})
-            )
-            item = replace(item, encoding=encoding, skip=len(mark), faults=(fault,))
-            if encoding == "utf-8":
-                break
-            return item, head[len(mark) :].decode(encoding, "replace")
-    else:
-        wide = _wide(head)
-        if wide:
-            fault = Fault("non-utf8-encoding", 1, 1, 0, values={"encoding": wide[:-3].upper()})
-            return replace(item, encoding=wide, faults=(fault,)), head.decode(wide, "replace")
-    if head.count(b"\0") > max(3, len(head) // 50) or _control_share(head) > 0.05:
-        raise ReadError("is a binary file", "Give JSONL, JSON, CSV, TSV or Parquet.")
-    head = head[item.skip :]
-    encoding = guess_encoding(head)
-    if encoding != "utf-8":
-        shown = "cp949 (EUC-KR)" if encoding == "cp949" else encoding
-        item = replace(
-            item,
-            encoding=encoding,
-            faults=(*item.faults, Fault("non-utf8-encoding", 1, 1, 0, values={"encoding": shown})),
-        )
-    return item, head.decode(encoding, "replace")
-
-
-def _wide(head: bytes) -> str | None:
-    sample = head[:4096]
-    if len(sample) < 4 or b"\0" not in sample:
-        return None
-    even, odd = sample[0::2].count(0), sample[1::2].count(0)
-    half = len(sample) // 2
-    if odd > 0.4 * half and even < 0.05 * half:
-        return "utf-16-le"
-    if even > 0.4 * half and odd < 0.05 * half:
-        return "utf-16-be"
-    return None
-
-
-def _control_share(head: bytes) -> float:
-    sample = head[:65536]
-    table = bytes(range(9)) + b"\x0e\x0f" + bytes(range(0x10, 0x1B)) + b"\x1c\x1d\x1e\x1f"
-    return (len(sample) - len(sample.translate(None, table))) / max(len(sample), 1)
-
-
-# Strict EUC-KR first: it has the common Hangul only, so that Japanese and Chinese bytes fail in it. The extended
-# cp949 comes last: it gives rare Hangul for almost anything.
-_EAST = (
-    ("euc_kr", r"[가-힣]", "cp949"),
-    ("shift_jis", r"[ぁ-んァ-ヶ一-鿿、。「」ー]", "shift_jis"),
-    ("gb18030", r"[一-鿿，。！？：；“”‘’、《》（）]", "gb18030"),
-    ("big5", r"[一-鿿，。！？：；、「」]", "big5"),
-    ("cp949", r"[가-힣]", "cp949"),
-)
-
-
-def guess_encoding(head: bytes) -> str:
-    """Return the encoding of text: UTF-8 wherever most non-ASCII lines are; else the one that reads plausibly."""
-    if head.isascii():
-        return "utf-8"
-    good = bad = 0
-    foreign = []
-    for line in head.split(b"\n")[:-1] or [head]:
-        if line.isascii():
-            continue
-        try:
-            line.decode("utf-8")
-            good += 1
-        except UnicodeDecodeError:
-            bad += 1
-            foreign.append(line)
-    if bad == 0 or good > bad:
-        return "utf-8"
-    data = b"\n".join(foreign[:2000])
-    for decoder, letters, encoding in _EAST:
-        try:
-            text = data.decode(decoder)
-        except UnicodeDecodeError:
-            continue
-        wide = [c for c in text if ord(c) > 127]
-        if wide and len(re.findall(letters, "".join(wide))) >= 0.8 * len(wide):
-            return encoding
-    try:
-        text = data.decode("cp1252")
-    except UnicodeDecodeError:
-        return "utf-8"
-    # Western text has letters with accents between letters; random bytes do not.
-    return "cp1252" if len(re.findall(r"[a-zA-Z][à-ÿÀ-ß]|[à-ÿÀ-ß][a-zA-Z]|[‘’“”–—…]", text)) >= bad else "utf-8"
-
-
 def _with_container(item: Input, text: str) -> Input:
-    lines = [line for line in re.split(r"\r\n|\n|\r", text.lstrip("\ufeff"))[:2000]]
     if "\n" not in text and "\r" in text.rstrip("\r"):
         item = replace(item, newline="\r")
+    text = text.lstrip("\ufeff")
+    lines = re.split(r"\r\n|\n|\r", text)[:2000]
     filled = [line.strip() for line in lines if line.strip()]
-    first = next((line for line in filled if not line.startswith(("#", "//"))), "")
-    objects = sum(_is_object(line) for line in filled[:50])
-    if first.startswith("["):
-        # A line that is a whole list among other lines is a row that is no object; else the list holds the rows.
-        lists = _is_json(first) and len(filled) > 1 or (objects and not re.match(r"\[\s*(\{|$)", first))
-        return replace(item, container="jsonl" if lists else "json-array")
-    if first == "{":
+    content = [line for line in filled if not line.startswith(("#", "//"))]
+    first = content[0] if content else ""
+    sample = content[:200]
+    objects = sum(_is_object(line) for line in sample)
+    if first.startswith("[") and not _is_json(first) and not _is_broken_line(first, sample, objects):
+        return replace(item, container="json-array")
+    if first.startswith("[") and len(filled) == 1:
+        return replace(item, container="json-array")
+    if _is_json(first) and first[:1] in "[{":
+        return replace(item, container="jsonl")
+    if first == "{" or (first.startswith("{") and _spans_lines(text[text.index("{") :])):
         return replace(item, container="json-objects")
     if objects:
         return replace(item, container="jsonl")
@@ -258,6 +167,21 @@ def _with_container(item: Input, text: str) -> Input:
         opens = sum(line.startswith("{") and len(line) > 1 for line in lines)
         return replace(item, container="jsonl" if opens > 1 or len(filled) == 1 else "json-objects")
     return _table(item, text, filled)
+
+
+def _is_broken_line(first: str, sample: list[str], objects: int) -> bool:
+    """Whether a line that starts with a bracket is a broken one of JSON Lines, not the beginning of an array."""
+    inside = sum(line.endswith(",") and _is_object(line[:-1]) for line in sample)
+    return objects > max(1, inside) and first != "[" and not _is_object(first[1:].strip().rstrip(","))
+
+
+def _spans_lines(text: str) -> bool:
+    """Whether the first JSON value reads well and ends on a later line than it starts."""
+    try:
+        _, end = json.JSONDecoder(strict=True).raw_decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return "\n" in text[:end] or "\r" in text[:end]
 
 
 def _is_json(line: str) -> bool:
@@ -340,4 +264,4 @@ def _named(item: Input) -> Input:
 
 def _remove(name: str) -> None:
     with contextlib.suppress(OSError):
-        os.unlink(name)
+        Path(name).unlink()

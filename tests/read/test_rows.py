@@ -164,7 +164,7 @@ def test_arrays_and_pretty_objects_are_rows(tmp_path, name, size):
         (f"[\n  {A}\n  {B}\n]", 3, 2),
         (f"[\n  {A},,\n  {B}\n]", 3, 2),
         (f"[\n  {A},\n  {B}\n", 4, 2),
-        (f"[\n  {A}\n]\n{B}", 4, 1),
+        (f"[\n  {A}\n]\n{B}", 4, 2),
         ('[\n  {\n    "a": 1\n  },\n  {\n    "a": oops\n  },\n  {\n    "a": 3\n  }\n]', 6, 2),
     ],
 )
