@@ -77,9 +77,7 @@ def _check(data: dict[str, Any], path: Path) -> dict[str, Any]:
         rules: dict[str, Any] | None = None
         custom: list[dict[str, Any]] | None = None
         eval: list[str] | None = None
-        exclude: list[str] | None = None
         tokenizer: str | None = None
-        plugins: list[str] | None = None
         fail_on: Literal["error", "warning", "info", "never"] | None = Field(None, alias="fail-on")
         output_format: str | None = Field(None, alias="output-format")
 

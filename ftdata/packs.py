@@ -19,8 +19,7 @@ from ftdata.rule import RULES, Rule, find_rule
 from ftdata.types import SEVERITIES
 
 FIELDS = {
-    "name", "title", "description", "extends", "target", "goal", "models", "facts", "select", "ignore", "rules",
-    "custom", "expectations",
+    "name", "title", "description", "extends", "target", "goal", "models", "facts", "select", "ignore", "rules", "custom",
 }  # fmt: skip
 RULE_FIELDS = {"severity", "error", "warning", "because", "source", "date_read", "suppressible"}
 CUSTOM_FIELDS = {"code", "name", "severity", "where", "message", "help"}

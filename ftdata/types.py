@@ -236,7 +236,6 @@ class Verdict:
     tokens: int | None = None
     help: str | None = None
     notes: list[str] = field(default_factory=list)
-    suppressed: int = 0
     fixable: str | None = None
 
 

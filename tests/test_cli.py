@@ -198,6 +198,19 @@ def test_a_custom_rule_that_is_no_plain_predicate_is_refused(where, clean, tmp_p
     assert done.returncode == 2 and "ACME001" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [("script = 'Hangul'", 2), ("language = 'fr'", 3), ("n_chars > 200", 4), ("question ILIKE '%crab%' AND n_assistant = 1", 1)],
+)
+def test_a_custom_rule_may_use_any_measure(where, line, write_jsonl, chat, tmp_path):
+    rows = [chat("How many legs has a crab?", "Ten, counting the claws of it."), chat("환불은요?", "이레 안에 됩니다."),
+            chat("Et en français ?", "Le chat dort sur le tapis rouge de la maison."), chat("Why?", "Because. " * 40)]  # fmt: skip
+    path = write_jsonl(rows)
+    config = {"custom": [{"code": "ACME001", "name": "mine", "where": where}]}
+    (found,) = [f for f in ftdata.lint(path, config=config).findings if f.code == "ACME001"]
+    assert found.location.line == line
+
+
 def test_show_rules_names_the_origin_of_each_value(clean):
     done = run("lint", clean, "--goal", "style", "--show-rules")
     assert done.returncode == 0 and "minimum = 50 (goal style)" in done.stdout
@@ -210,8 +223,10 @@ def test_token_rules_without_a_tokenizer_are_skipped_aloud(clean):
 
 
 def test_rule_explains_offline(capsys):
-    done = run("rule", "FT101")
-    assert done.returncode == 0 and "## Why" in done.stdout
+    done = run("rule", "FT104")
+    assert done.returncode == 0
+    for part in ("## Why", "## Passes", "## Fails", "## Targets", 'mistral: error: "Expected last role Assistant'):
+        assert part in done.stdout
     every = json.loads(run("rule", "--all", "--format", "json").stdout)
     assert len({rule["code"] for rule in every}) == len(every) > 80
 

@@ -28,6 +28,7 @@ def test_the_wheel_holds_packs_vocabularies_schema_and_type_marker(wheel):
     assert packs <= wheel and len(packs) > 8
     assert {"ftdata/py.typed", "ftdata/report/schema.json"} <= wheel
     assert {"ftdata/_vocab/o200k_base.tiktoken.gz", "ftdata/_vocab/cl100k_base.tiktoken.gz"} <= wheel
+    assert {"ftdata/_cases/FT101.yaml", "ftdata/_vocab/classes.gz"} <= wheel
     assert not any(name.startswith(("tests/", "sample_data/", "benchmarks/")) for name in wheel)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -46,6 +48,10 @@ def command(name: str | None, every: bool, output: str) -> None:
         facts.append("cannot be suppressed")
     click.echo(f"{click.style(found.name, bold=True)} {found.code}\n{' · '.join(facts)}\n")
     click.echo(found.doc)
+    for line in _cases(found.code):
+        click.echo(line)
+    for line in _targets(found.name):
+        click.echo(line)
     params = {key: value for key, value in found.params.items() if key != "target"}
     if params:
         click.echo("\n## Parameters")
@@ -53,6 +59,40 @@ def command(name: str | None, every: bool, output: str) -> None:
             click.echo(f"{key} = {json.dumps(value, ensure_ascii=False, default=list)}")
     if found.help:
         click.echo(f"\n## What to do\n{found.help}")
+
+
+def _cases(code: str) -> Iterator[str]:
+    """The rule's passing and failing rows, which are also its tests."""
+    import yaml
+
+    folder = Path(__file__).parent.parent
+    for path in (folder / "_cases" / f"{code}.yaml", folder.parent / "tests" / "rules" / f"{code}.yaml"):
+        if not path.is_file():
+            continue
+        cases = yaml.safe_load(path.read_text("utf-8"))
+        for kind, title in (("pass", "Passes"), ("fail", "Fails")):
+            yield f"\n## {title}"
+            for case in cases.get(kind) or []:
+                row = case["row"] if isinstance(case, dict) and "row" in case else case
+                params = case.get("params") if row is not case else None
+                yield json.dumps(row, ensure_ascii=False) + (
+                    f"   with {json.dumps(params, ensure_ascii=False)}" if params else ""
+                )
+        return
+
+
+def _targets(name: str) -> Iterator[str]:
+    """What the targets do with the fault, in their words and with the source."""
+    from ftdata.packs import load_target, names
+
+    said = [
+        (target, entry) for target in names("targets") if (entry := (load_target(target)[0].data.get("rules") or {}).get(name))
+    ]
+    if said:
+        yield "\n## Targets"
+    for target, entry in said:
+        words = f": {entry['because']} [{entry['source']}, {entry['date_read']}]" if "because" in entry else ""
+        yield f"{target}: {entry.get('severity', 'on')}{words}"
 
 
 def describe(rule: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ftdata.judge.select import Choice, Selected, Selection, resolve
 from ftdata.measure.batch import Overhead
 from ftdata.measure.registry import MEASURES
 from ftdata.packs import parse_budget
-from ftdata.rule import Hit
+from ftdata.rule import Columns, Hit
 from ftdata.types import InputReport, Report, Severity, Verdict
 
 if TYPE_CHECKING:
@@ -155,6 +155,8 @@ def _plan(selection: Selection, options: Options, total: int, skipped: dict[int,
             key, reason = _tokenizer(selected, selection, tokenizers, missing)
             if reason is not None:
                 skipped[number] = reason
+        if number not in skipped and "language" in _columns(selected) and not _installed("py3langid"):
+            skipped[number] = "needs the language measure: pip install 'ftdata[lang]'"
         if selected.rule.scope == "dataset":
             columns += [name for name in selected.rule.needs if name in MEASURES and MEASURES[name].level != "token"]
         steps.append(Step(selected.rule.name, selected.params, key, selected.where, selected.rule.message, number in skipped))
@@ -168,6 +170,25 @@ def _plan(selection: Selection, options: Options, total: int, skipped: dict[int,
         mapping=options.mapping,
         text_bytes=total,
     )
+
+
+def _columns(selected: Selected) -> list[str]:
+    """The measures that a rule reads."""
+    import polars as pl
+
+    if selected.where is not None:
+        return pl.sql_expr(selected.where).meta.root_names()
+    if selected.rule.scope == "measure":
+        touched = Columns()
+        selected.rule.check(touched, selected.params)
+        return touched.touched
+    return list(selected.rule.needs)
+
+
+def _installed(package: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(package) is not None
 
 
 def _tokenizer(

@@ -154,7 +154,7 @@ class Batch:
 
         names = list(names)
         frame = pl.DataFrame({"sample": pl.Series(range(len(self.facts)), dtype=pl.UInt32)})
-        by_level: dict[str, list[str]] = {"shape": [], "text": [], "token": [], "key": []}
+        by_level: dict[str, list[str]] = {"shape": [], "text": [], "token": [], "key": [], "language": []}
         for name in names:
             by_level[MEASURES[name].level].append(name)
         for name in by_level["shape"]:
@@ -166,6 +166,9 @@ class Batch:
             frame = frame.with_columns(pl.col(zero).fill_null(0))
         for pattern in patterns:
             frame = frame.with_columns(self._match(pattern))
+        if by_level["language"]:
+            answers = self._join(frame.select("sample"), [MEASURES["answer"].make().alias("answer")])["answer"]
+            frame = frame.with_columns(pl.Series("language", [language_of(text) for text in answers], dtype=pl.String))
         if by_level["key"]:
             frame = self._keys(frame, by_level["key"])
         for key, (tokenizer, overhead) in (tokenizers or {}).items():
@@ -278,6 +281,15 @@ class Batch:
         for text, count in zip(distinct, tokenizer.count(list(distinct)), strict=True):
             distinct[text] = count
         return [distinct[text] for text in texts]
+
+
+def language_of(text: str | None) -> str | None:
+    """The language of a text as ISO 639-1, by py3langid; ``None`` where there is too little to tell."""
+    import py3langid
+
+    if text is None or sum(map(str.isalpha, text[:200])) < 5:
+        return None
+    return str(py3langid.classify(text[:2000])[0])
 
 
 def _context_text(sample: Sample) -> str:

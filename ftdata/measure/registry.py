@@ -16,7 +16,7 @@ from ftdata.types import ABSENT, Malformed, Sample
 if TYPE_CHECKING:
     import polars as pl
 
-Level = Literal["shape", "text", "token", "key"]
+Level = Literal["shape", "text", "token", "key", "language"]
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "other")
 ROLE_NUMBER = {role: number for number, role in enumerate(ROLES)}
@@ -151,6 +151,36 @@ _add(
 _add("answer", "text", "String", "the last assistant turn", lambda: _texts("assistant").last())
 _add("question", "text", "String", "the last user turn", lambda: _texts("user").last())
 _add("system", "text", "String", "the first system turn", lambda: _texts("system").first())
+
+# Letters by script; Han stands for Chinese, and for Japanese only where there are no kana.
+SCRIPTS = {
+    "Hangul": "[\uac00-\ud7a3\u3131-\u318e]",
+    "Kana": "[\u3041-\u30ff]",
+    "Han": "[\u4e00-\u9fff\u3400-\u4dbf]",
+    "Cyrillic": "[\u0400-\u04ff]",
+    "Arabic": "[\u0600-\u06ff]",
+    "Hebrew": "[\u0590-\u05ff]",
+    "Greek": "[\u0370-\u03ff]",
+    "Devanagari": "[\u0900-\u097f]",
+    "Thai": "[\u0e00-\u0e7f]",
+    "Latin": "[A-Za-z\u00c0-\u024f]",
+}
+
+
+def _script() -> Any:
+    import polars as pl
+
+    text = _texts("assistant").last()
+    counts = {name: text.str.count_matches(letters) for name, letters in SCRIPTS.items()}
+    most = pl.max_horizontal(*counts.values())
+    chosen: Any = pl.when(most == 0).then(pl.lit(None, dtype=pl.String))
+    for name, count in counts.items():
+        chosen = chosen.when(count == most).then(pl.lit(name))
+    return chosen.otherwise(None)
+
+
+_add("script", "text", "String", f"the script of most letters of the last assistant turn: {', '.join(SCRIPTS)}", _script)
+_add("language", "language", "String", "the language of the last assistant turn, as ISO 639-1 (needs ftdata[lang])", lambda: None)
 
 _add("n_tokens", "token", "UInt32", "tokens of the whole sample, the target's overhead included", lambda: None)
 _add("n_trained_tokens", "token", "UInt32", "tokens of the assistant turns that are trained on", lambda: None)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from ftdata.report.escape import escape, escape_marked, width
-from ftdata.types import SEVERITIES, Finding, Report, Severity, Verdict
+from ftdata.types import SEVERITIES, Finding, InputReport, Report, Severity, Verdict
 
 Style = Callable[..., str]
 COLOURS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
@@ -116,6 +116,8 @@ def summary(report: Report, style: Style = plain) -> Iterator[str]:
         parts.append(f"{tokens['total']:,} tokens ({escape(tokens['tokenizer'])})")
     parts.append(f"{len(report.verdicts):,} rules")
     yield " · ".join(parts)
+    if len(read) > 1:
+        yield from _files(read)
     counts = report.counts
     words = [
         style(f"{counts[s]:,} {s if s == 'info' or counts[s] == 1 else s + 's'}", fg=COLOURS[s], bold=True)
@@ -131,6 +133,17 @@ def summary(report: Report, style: Style = plain) -> Iterator[str]:
     elif read:
         yield style("All checks passed.", fg="green", bold=True)
     yield from report.hints
+
+
+def _files(read: list[InputReport], most: int = 12) -> Iterator[str]:
+    """One line a file: its format as detected, its samples, and what it is for."""
+    widest = min(max(width(escape(item.path)) for item in read[:most]), 60)
+    for item in read[:most]:
+        use = ", for evaluation" if item.role == "eval" else ""
+        lost = f", {item.lost:,} rows unreadable" if item.lost else ""
+        yield f"  {escape(item.path):<{widest}}  {item.format}  {item.samples:,} samples{use}{lost}"
+    if len(read) > most:
+        yield f"  … and {len(read) - most:,} more files"
 
 
 def statistics(report: Report) -> Iterator[str]:
