@@ -48,3 +48,11 @@ def test_the_readme_of_the_sample_data_names_every_file():
     text = (ROOT / "sample_data" / "README.md").read_text("utf-8")
     for path in [*(ROOT / "sample_data").glob("clean/*"), *(ROOT / "sample_data").glob("dirty/*")]:
         assert path.name in text, path.name
+
+
+def test_the_readme_names_every_measure_that_a_custom_rule_may_use():
+    from ftdata.measure.registry import MEASURES
+
+    for name, measure in MEASURES.items():
+        if measure.level != "key" and name != "types":
+            assert f"`{name}`" in README, name
