@@ -7,8 +7,8 @@ import pytest
 import ftdata.checks  # noqa: F401
 from ftdata.config import find_config, load_config
 from ftdata.errors import ConfigError, UsageError
-from ftdata.judge.run import budgeted
 from ftdata.judge.select import Choice, resolve
+from ftdata.judge.verdicts import budgeted
 from ftdata.packs import check_pack, names, parse_budget
 
 

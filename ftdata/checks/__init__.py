@@ -4,6 +4,6 @@ A check is code; a pack (``rules/*.yaml``) chooses which checks run. A file here
 types it speaks of, nothing else of ftdata.
 """
 
-from ftdata.checks import counts, duplicates, file, roles, schema, tokens, tools
+from ftdata.checks import counts, definitions, duplicates, file, masks, preference, roles, schema, tokens, tools
 
-__all__ = ["counts", "duplicates", "file", "roles", "schema", "tokens", "tools"]
+__all__ = ["counts", "definitions", "duplicates", "file", "masks", "preference", "roles", "schema", "tokens", "tools"]

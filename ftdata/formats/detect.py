@@ -151,9 +151,9 @@ def _messages(row: dict[str, Any], messages: list[Any]) -> str:
         elif "tool_calls" in message or "function_call" in message:
             tools |= "tool_calls" in message
             functions |= "function_call" in message
-    if len(row) == 1 and not parts and not (tools or functions or reasoning or thinking or swift or weights or think):
-        if roles <= {"system", "user", "assistant"}:
-            return "openai-chat"
+    featured = parts or tools or functions or reasoning or thinking or swift or weights or think
+    if len(row) == 1 and not featured and roles <= {"system", "user", "assistant"}:
+        return "openai-chat"
     if roles & _ROLE_SETS:
         return "cohere-chat"
     if "model" in roles and "assistant" not in roles:

@@ -13,18 +13,17 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from ftdata import __version__
-from ftdata.errors import ConfigError, MissingTokenizer, ReadError, UsageError, suggest
+from ftdata.errors import ReadError
 from ftdata.judge.dataset import Dataset, FileCounts
 from ftdata.judge.findings import FindingTable
 from ftdata.judge.piece import FINDING_COLUMNS, PieceResult, fill
-from ftdata.judge.plan import Plan, Step
+from ftdata.judge.plan import Plan
+from ftdata.judge.planning import check_custom, check_format, make_plan
 from ftdata.judge.pool import Pool
 from ftdata.judge.select import Choice, Selected, Selection, resolve
-from ftdata.measure.batch import Overhead
-from ftdata.measure.registry import MEASURES
-from ftdata.packs import parse_budget
-from ftdata.rule import Columns, Hit
-from ftdata.types import InputReport, Report, Severity, Verdict
+from ftdata.judge.verdicts import complete, make_verdicts
+from ftdata.rule import Hit
+from ftdata.types import InputReport, Report, Severity
 
 if TYPE_CHECKING:
     import polars as pl
@@ -76,10 +75,17 @@ def judge(paths: Sequence[str], choice: Choice, options: Options) -> Report:
     pool = Pool(options.jobs or (min(os.cpu_count() or 1, 8) if total >= WORTH_WORKERS else 1))
     try:
         selection = resolve(choice)
-        _check_custom(selection.rules)
-        _check_format(options.format)
+        check_custom(selection.rules)
+        check_format(options.format)
         skipped: dict[int, str] = {}
-        plan = _plan(selection, options, total, skipped)
+        plan = make_plan(
+            selection,
+            skipped,
+            text_bytes=total,
+            count_tokens=options.count_tokens,
+            format=options.format,
+            mapping=options.mapping,
+        )
         run = _Run(selection, counts)
         hashes = _hash_all(inputs)
         done = 0
@@ -94,34 +100,6 @@ def judge(paths: Sequence[str], choice: Choice, options: Options) -> Report:
         if future is not None and not counted.report.error:
             counted.report.sha256 = future.result()
     return _report(run, skipped, choice, options, started)
-
-
-def _check_custom(rules: Sequence[Selected]) -> None:
-    """Refuse SQL that polars refuses or that names a column which is no measure."""
-    import polars as pl
-
-    for selected in rules:
-        if selected.where is None:
-            continue
-        try:
-            columns = pl.sql_expr(selected.where).meta.root_names()
-        except Exception as error:
-            reason = str(error).splitlines()[0][:160]
-            raise ConfigError(f"custom rule {selected.rule.code}: not a SQL predicate ({reason})") from None
-        for column in columns:
-            if column not in MEASURES:
-                known = ", ".join(sorted(MEASURES))
-                raise ConfigError(
-                    f"custom rule {selected.rule.code}: unknown measure '{column}'.{suggest(column, MEASURES)}",
-                    f"Measures: {known}.",
-                )
-
-
-def _check_format(name: str | None) -> None:
-    from ftdata.formats import FORMATS
-
-    if name is not None and name not in FORMATS:
-        raise UsageError(f"unknown format '{name}'.{suggest(name, FORMATS)}", f"Formats: {', '.join(sorted(FORMATS))}.")
 
 
 def _open(files: Sequence[str], evals: set[str]) -> tuple[list[Input | None], list[FileCounts]]:
@@ -142,96 +120,6 @@ def _open(files: Sequence[str], evals: set[str]) -> tuple[list[Input | None], li
             inputs.append(None)
         counts.append(FileCounts(report))
     return inputs, counts
-
-
-def _plan(selection: Selection, options: Options, total: int, skipped: dict[int, str]) -> Plan:
-    steps: list[Step] = []
-    columns: list[str] = []
-    tokenizers: dict[str, tuple[str, Overhead]] = {}
-    missing: dict[str, str] = {}
-    for number, selected in enumerate(selection.rules):
-        key = None
-        if selected.wants_tokens:
-            key, reason = _tokenizer(selected, selection, tokenizers, missing)
-            if reason is not None:
-                skipped[number] = reason
-        if number not in skipped and "language" in _columns(selected) and not _installed("py3langid"):
-            skipped[number] = "needs the language measure: pip install 'ftdata[lang]'"
-        if selected.rule.scope == "dataset":
-            columns += [name for name in selected.rule.needs if name in MEASURES and MEASURES[name].level != "token"]
-        steps.append(Step(selected.rule.name, selected.params, key, selected.where, selected.rule.message, number in skipped))
-    if options.count_tokens and not tokenizers:
-        _reference_tokenizer(selection, tokenizers, missing)
-    return Plan(
-        steps=tuple(steps),
-        columns=tuple(dict.fromkeys(columns)),
-        tokenizers=tokenizers,
-        format=options.format,
-        mapping=options.mapping,
-        text_bytes=total,
-    )
-
-
-def _columns(selected: Selected) -> list[str]:
-    """The measures that a rule reads."""
-    import polars as pl
-
-    if selected.where is not None:
-        return pl.sql_expr(selected.where).meta.root_names()
-    if selected.rule.scope == "measure":
-        touched = Columns()
-        selected.rule.check(touched, selected.params)
-        return touched.touched
-    return list(selected.rule.needs)
-
-
-def _installed(package: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(package) is not None
-
-
-def _tokenizer(
-    selected: Selected,
-    selection: Selection,
-    tokenizers: dict[str, tuple[str, Overhead]],
-    missing: dict[str, str],
-) -> tuple[str | None, str | None]:
-    """Return the tokenizer key of a rule, or why it cannot be judged."""
-    from ftdata.measure.tokens import load_tokenizer
-
-    name = selected.tokenizer
-    if name is None:
-        target = selected.targets[0] if selected.targets else "the target"
-        return (
-            None,
-            f"no tokenizer of {target} at hand; give its folder or tokenizer.json with --tokenizer PATH",
-        )
-    if name in missing:
-        return None, missing[name]
-    facts = next((t.facts for t in selection.targets if t.name in selected.targets), {})
-    overhead = Overhead(**(facts.get("overhead") or {}))
-    key = f"{name}+{overhead.per_message}+{overhead.per_sample}"
-    if key not in tokenizers:
-        try:
-            load_tokenizer(name)
-        except MissingTokenizer as error:
-            missing[name] = f"{error.message}. {error.hint or ''}".strip()
-            return None, missing[name]
-        tokenizers[key] = (name, overhead)
-    return key, None
-
-
-def _reference_tokenizer(selection: Selection, tokenizers: dict[str, tuple[str, Overhead]], missing: dict[str, str]) -> None:
-    """Count tokens for the facts and the price of findings, though no rule asks for them. Never with a guess: a
-    target whose tokenizer is not at hand gets no numbers."""
-    name = selection.tokenizer
-    if name is None or name in missing:
-        return
-    probe = Selected(rule=selection.rules[0].rule, severity="info", params={}, tokenizer=name) if selection.rules else None
-    if probe is not None:
-        probe.targets = tuple(target.name for target in selection.targets[:1])
-        _tokenizer(probe, selection, tokenizers, missing)
 
 
 def _hash_all(inputs: Sequence[Input | None]) -> list[Future[str] | None]:
@@ -323,8 +211,8 @@ def _report(run: _Run, skipped: dict[int, str], choice: Choice, options: Options
     schema = _finding_schema() | {"file": pl.UInt16}
     frame = pl.concat(run.findings) if run.findings else pl.DataFrame(schema=schema)
     frame = _without_repeated_errors(frame, run)
-    frame = _complete(frame, dataset, run, tokens)
-    verdicts, frame = _verdicts(frame, dataset, run, skipped)
+    frame = complete(frame, dataset, rules, tokens)
+    verdicts, frame = make_verdicts(frame, dataset, rules, skipped)
     table = FindingTable(frame.sort("path", "line", "column", "code", "step", nulls_last=True, maintain_order=True), rules)
     return Report(
         version=__version__,
@@ -409,98 +297,3 @@ def _hit_table(number: int, selected: Selected, hits: list[Hit], dataset: Datase
     columns["message"] = messages
     files = pl.Series("file", [place[0] if place else 0 for place in places], dtype=pl.UInt16)
     return pl.DataFrame(columns, schema=_finding_schema()).with_columns(files)
-
-
-def _complete(frame: pl.DataFrame, dataset: Dataset, run: _Run, tokens: str | None) -> pl.DataFrame:
-    """Add path, rule, severity, the sample's hash and its tokens to each finding."""
-    import polars as pl
-
-    rules = run.selection.rules
-    table = dataset.table.with_row_index("at").select(
-        pl.col("at").cast(pl.Int64).alias("row"),
-        pl.col("id").alias("sample"),
-        pl.col("row").alias("number"),
-        (pl.col(tokens) if tokens else pl.lit(None, dtype=pl.UInt32)).alias("tokens"),
-    )
-    of_step = pl.DataFrame(
-        {
-            "step": pl.Series(range(len(rules)), dtype=pl.UInt16),
-            "code": [s.rule.code for s in rules],
-            "name": [s.rule.name for s in rules],
-            "severity": pl.Series([s.severity for s in rules], dtype=pl.String),
-        },
-        schema_overrides={"code": pl.String, "name": pl.String},
-    )
-    of_file = pl.DataFrame(
-        {
-            "file": pl.Series(range(len(run.files)), dtype=pl.UInt16),
-            "path": pl.Series([counted.report.path for counted in run.files], dtype=pl.String),
-        }
-    )
-    return (
-        frame.join(table, on="row", how="left", maintain_order="left")
-        .join(of_step, on="step", how="left", maintain_order="left")
-        .join(of_file, on="file", how="left", maintain_order="left")
-        .rename({"row": "at", "number": "row"})
-    )
-
-
-def _verdicts(frame: pl.DataFrame, dataset: Dataset, run: _Run, skipped: dict[int, str]) -> tuple[list[Verdict], pl.DataFrame]:
-    import polars as pl
-
-    rules = run.selection.rules
-    kinds: Counter[str] = Counter()
-    for counted in run.files:
-        kinds.update(counted.kinds)
-    counts = {
-        row["step"]: row
-        for row in frame.group_by("step").agg(
-            pl.len().alias("n"),
-            pl.col("at").n_unique().alias("samples"),
-            pl.struct("at", "tokens").unique().struct.field("tokens").sum().alias("tokens"),
-        ).iter_rows(named=True)
-    }  # fmt: skip
-    has_tokens = frame["tokens"].is_not_null().any() if frame.height else False
-    verdicts: list[Verdict] = []
-    changed: dict[int, Severity] = {}
-    for number, selected in enumerate(rules):
-        rule, counted_row = selected.rule, counts.get(number)
-        of = len(run.files) if rule.scope == "file" else sum(n for kind, n in kinds.items() if kind in rule.kinds)
-        verdict = Verdict(
-            code=rule.code, name=rule.name, status="clean", severity=selected.severity, of=of,
-            targets=selected.targets, help=_filled(rule.help, selected.params), fixable=rule.fix_safety,
-            notes=[f"{target}: {words}" for target, words in selected.because.items()],
-        )  # fmt: skip
-        if number in skipped:
-            verdict.status, verdict.reason = "skipped", skipped[number]
-        elif counted_row:
-            verdict.status, verdict.count = "found", counted_row["n"]
-            verdict.tokens = counted_row["tokens"] if has_tokens and rule.scope != "file" else None
-            verdict.severity = budgeted(selected, counted_row["samples"], of)
-            if verdict.severity != selected.severity:
-                changed[number] = verdict.severity
-        verdicts.append(verdict)
-    if changed:
-        frame = frame.with_columns(
-            pl.col("step").replace_strict(changed, default=pl.col("severity"), return_dtype=pl.String).alias("severity")
-        )
-    return verdicts, frame
-
-
-def _filled(help: str | None, params: Mapping[str, Any]) -> str | None:
-    for name, value in params.items():
-        if help and isinstance(value, str):
-            help = help.replace("{" + name + "}", value)
-    return help
-
-
-def budgeted(selected: Selected, count: int, of: int) -> Severity:
-    """Return the severity that the budgets give to so many findings; within every budget it is information."""
-    if not selected.budgets:
-        return selected.severity
-    for severity in ("error", "warning"):
-        if severity in selected.budgets:
-            limit, share = parse_budget(selected.budgets[severity], selected.rule.name)
-            if (count / of if share and of else count) > limit:
-                return severity
-    return "info"

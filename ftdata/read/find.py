@@ -43,7 +43,7 @@ def _expand(path: str) -> Iterator[str]:
         yield path
         return
     if glob.has_magic(path):
-        found = glob.glob(path, recursive=True)  # noqa: PTH207 (keeps paths as the user wrote them)
+        found = glob.glob(path, recursive=True)
         matches = sorted(match for match in found if not Path(match).is_dir())
         if not matches:
             raise UsageError(f"{path}: no file matches", "Quote the pattern if the shell changes it.")
