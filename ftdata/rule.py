@@ -111,11 +111,9 @@ class Rule:
     kinds: tuple[Kind, ...] = CONVERSATIONS
     on: bool = True
     fix_safety: Safety | None = None
-    fix: Callable[..., Any] | None = None
     suppressible: bool = True
     catalogue: tuple[str, ...] = ()
     since: str = "0.1.0"
-    plugin: str | None = None
 
     @property
     def severity(self) -> Severity:
@@ -148,7 +146,6 @@ def rule(
     kinds: Iterable[Kind] = CONVERSATIONS,
     on: bool = True,
     fix_safety: Safety | None = None,
-    fix: Callable[..., Any] | None = None,
     suppressible: bool = True,
     catalogue: Iterable[str] = (),
     since: str = "0.1.0",
@@ -179,7 +176,6 @@ def rule(
             kinds=tuple(kinds),
             on=on,
             fix_safety=fix_safety,
-            fix=fix,
             suppressible=suppressible,
             catalogue=tuple(catalogue),
             since=since,

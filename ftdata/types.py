@@ -210,7 +210,6 @@ class Finding:
     excerpt: str | None = None
     mark: tuple[int, int] | None = None
     where: str | None = None
-    values: dict[str, Any] = field(default_factory=dict)
     fix: dict[str, str] | None = None
     tokens: int | None = None
 
@@ -271,7 +270,6 @@ class Report:
     seconds: float = 0.0
     fail_on: Severity | Literal["never"] = "error"
     fail_on_skip: bool = False
-    hints: list[str] = field(default_factory=list)
 
     @property
     def counts(self) -> dict[Severity, int]:

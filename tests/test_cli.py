@@ -115,6 +115,13 @@ def test_a_report_is_never_written_over_an_input(clean):
     assert Path(clean).read_bytes() == before
 
 
+def test_an_evaluation_file_may_be_named_in_any_way(write_jsonl, chat, tmp_path):
+    train = write_jsonl([chat(f"question {n}?", f"answer {n}") for n in range(5)], "a.jsonl")
+    held = write_jsonl([chat("question 3?", "answer 3")], "b.jsonl")
+    (found,) = ftdata.lint([train, held], eval=str(tmp_path / "." / "b.jsonl")).findings
+    assert (found.name, found.location.path, found.location.line) == ("leaked-sample", held, 1)
+
+
 def test_standard_input_is_a_file_like_any_other(clean):
     done = run("lint", "-", stdin=Path(clean).read_text("utf-8"))
     assert done.returncode == 0 and "12 samples" in done.stdout

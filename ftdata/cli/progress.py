@@ -17,6 +17,7 @@ class Progress:
         self.word = word
         self.started = self.drawn = time.monotonic()
         self.visible = False
+        self.first: tuple[float, int] | None = None
         self.enabled = sys.stderr.isatty()
 
     def __enter__(self) -> Progress:
@@ -25,11 +26,14 @@ class Progress:
     def update(self, done: int, total: int) -> None:
         """Take note of the bytes done."""
         now = time.monotonic()
+        if self.first is None:
+            self.first = (now, done)  # what came before was starting, not linting
         if not self.enabled or now - self.started < PATIENCE or now - self.drawn < REFRESH:
             return
         self.drawn, self.visible = now, True
         share = done / total if total else 1.0
-        left = (now - self.started) * (1 - share) / share if share else 0.0
+        began, before = self.first
+        left = (now - began) * (total - done) / (done - before) if done > before else 0.0
         bar = "#" * int(30 * share)
         sys.stderr.write(f"\r{self.word} [{bar:<30}] {100 * share:3.0f} %  {done / 1e6:,.0f} MB, {left:,.0f} s left \x1b[K")
         sys.stderr.flush()

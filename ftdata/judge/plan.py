@@ -36,6 +36,4 @@ class Plan:
     tokenizers: Mapping[str, tuple[str, Overhead]] = field(default_factory=dict)
     format: str | None = None
     mapping: Mapping[str, str] | None = None
-    excerpts: int = 20
     text_bytes: int = 0
-    plugins: tuple[str, ...] = ()

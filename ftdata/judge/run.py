@@ -63,13 +63,15 @@ class _Run:
 
 
 def judge(paths: Sequence[str], choice: Choice, options: Options) -> Report:
-    """Judge the inputs and return the report. Raises UsageError or ConfigError before anything is read."""
+    """Judge the inputs and return the report. Raises UsageError or ConfigError before any row is read."""
     from ftdata.read import find_files
 
     started = time.perf_counter()
     files = find_files(paths)
-    evals = set(find_files(options.eval_paths)) if options.eval_paths else set()
-    files += [path for path in sorted(evals) if path not in files]
+    held = find_files(options.eval_paths) if options.eval_paths else []
+    evals = {os.path.realpath(path) for path in held}
+    known = {os.path.realpath(path) for path in files}
+    files += [path for path in held if os.path.realpath(path) not in known]
     inputs, counts = _open(files, evals)
     total = sum(item.size for item in inputs if item is not None)
     pool = Pool(options.jobs or (min(os.cpu_count() or 1, 8) if total >= WORTH_WORKERS else 1))
@@ -109,7 +111,7 @@ def _open(files: Sequence[str], evals: set[str]) -> tuple[list[Input | None], li
     counts: list[FileCounts] = []
     several = len(files) > 1
     for path in files:
-        is_eval = path in evals or (not evals and several and EVAL_NAME.search(PurePath(path).name) is not None)
+        is_eval = os.path.realpath(path) in evals or (not evals and several and EVAL_NAME.search(PurePath(path).name) is not None)
         report = InputReport(path=path, role="eval" if is_eval else "train")
         try:
             item = open_input(path)

@@ -132,7 +132,6 @@ def summary(report: Report, style: Style = plain) -> Iterator[str]:
         yield "Found " + ", ".join(words) + "."
     elif read:
         yield style("All checks passed.", fg="green", bold=True)
-    yield from report.hints
 
 
 def _files(read: list[InputReport], most: int = 12) -> Iterator[str]:
