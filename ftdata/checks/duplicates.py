@@ -83,16 +83,16 @@ def normalised_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
 
 
 @rule(
-    "FT403", "conflicting-answers", category="suspicious", scope="dataset", kinds=SFT,
+    "FT403", "conflicting-answers", category="quality", scope="dataset", kinds=SFT,
     needs=["prompt_key", "answer_key"], catalogue=["D006"],
-    message="the same prompt as {other}, with a different answer", help="decide which answer is right; the model learns to guess between them",
+    message="the same prompt as {other}, with a different answer", help="decide which answer is right; where the question is open, both may stay",
 )  # fmt: skip
 def conflicting_answers(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     """The same conversation up to the last answer, and then another answer.
 
     ## Why
-    The model learns both, and answers with either. Varied answers to an open question ("tell me a joke") are fine:
-    then ignore the rule for the set.
+    The model learns both, and answers with either. For an open question ("tell me a joke") that is variety; for a
+    fact or a task it is a contradiction. Information by default, a warning under the goals task and domain.
 
     ## Example
     "환불 기간이 며칠인가요?" answered with "7일입니다." at line 3 and "14일입니다." at line 90.
