@@ -6,9 +6,9 @@ compared with tiktoken's own loop before its speed is printed. Peers that are no
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,10 +106,18 @@ def measure(title: str, texts: list[str], name: str) -> None:
         print(f"{way:<30}{size / seconds / 1e6:>9.1f}{first / seconds:>8.1f}{wrong:>12}", flush=True)
 
 
-if __name__ == "__main__":
-    given = read_texts([Path(name) for name in sys.argv[1:]])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", type=Path, nargs="+", help="JSONL or text files, of which some hold Korean")
+    given = read_texts(parser.parse_args().files)
     korean = [text for text in given if sum(HANGUL[0] <= c <= HANGUL[1] for c in text) > len(text) / 4]
     english = [text for text in given if text.isascii()]
+    if not korean or not english:
+        parser.error("the files must hold English and Korean texts")
     for name in ("o200k_base", "cl100k_base"):
         measure("English", english, name)
         measure("Korean, words drawn", compose(korean, KOREAN_BYTES), name)
+
+
+if __name__ == "__main__":
+    main()

@@ -69,8 +69,8 @@ def load_target(name: str) -> list[Pack]:
     """
     base, _, model = name.partition(":")
     packs = _load_named("targets", "target", base)
-    models = packs[-1].data.get("models") or {}
-    model = model or packs[-1].target.get("default_model", "")
+    models = {key: entry for pack in packs for key, entry in (pack.data.get("models") or {}).items()}
+    model = model or next((pack.target["default_model"] for pack in reversed(packs) if "default_model" in pack.target), "")
     if not model:
         return packs
     plain = model.split(":")[1] if model.startswith("ft:") else model
@@ -81,11 +81,11 @@ def load_target(name: str) -> list[Pack]:
             f"Known models: {', '.join(models) or 'none'}.",
         )
     entry = models[key]
-    target = {**packs[-1].target, **{k: v for k, v in entry.items() if k != "rules"}, "model": key}
-    return [
-        *packs,
-        Pack(f"{base}:{key}", f"target {base}:{key}", {"target": target, "rules": entry.get("rules") or {}}),
-    ]
+    facts = {name: value for name, value in entry.items() if name != "rules"} | {"model": key}
+    chosen = Pack(f"{base}:{key}", f"target {base}:{key}", {"target": facts, "rules": entry.get("rules") or {}})
+    # What a model brings comes before a pack that extends its target, so that one's own pack has the last word.
+    owner = max(at for at, pack in enumerate(packs) if key in (pack.data.get("models") or {}))
+    return [*packs[: owner + 1], chosen, *packs[owner + 1 :]]
 
 
 def _load_named(folder: str, word: str, name: str, seen: tuple[str, ...] = ()) -> list[Pack]:

@@ -135,3 +135,14 @@ def test_a_configuration_with_a_mistake_is_refused(text, words, tmp_path):
     with pytest.raises(ConfigError) as caught:
         load_config(tmp_path / "ftdata.toml")
     assert words in caught.value.message and "ftdata.toml" in caught.value.message
+
+
+def test_a_pack_of_ones_own_inherits_a_targets_facts_and_has_the_last_word(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nextends: [openai]\nrules:\n  too-long: {max: 30, severity: error}\n")
+    selection = resolve(Choice(targets=(str(path),)))
+    (target,) = selection.targets
+    chosen = {selected.rule.name: selected for selected in selection.rules}
+    assert target.tokenizer == "o200k_base" and target.facts["formats"]
+    assert (chosen["too-long"].params["max"], chosen["too-long"].severity) == (30, "error")
+    assert chosen["extra-key"].severity == "error"

@@ -83,7 +83,7 @@ def sample_count(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
 
 @rule(
     "FT604", "too-few-for-target", category="correctness", scope="dataset", kinds=DATA, on=False,
-    params={"minimum": 1, "recommended": 0}, catalogue=["C001"],
+    params={"minimum": 1}, catalogue=["C001"],
     message="{path} has {count} samples, the target needs at least {minimum}", help="add samples: the job is refused",
 )  # fmt: skip
 def too_few_for_target(data: Any, p: dict[str, Any]) -> Iterator[Hit]:

@@ -86,7 +86,7 @@ def nothing_trained(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 @rule(
     "FT116", "weight-ignored", category="suspicious", scope="structure", kinds=SFT, on=False, params={"treatment": "ignores"},
     catalogue=["R015"],
-    message="the target {treatment} weights: turns of weight 0 are trained on",
+    message="the target {treatment} weights, and this turn has weight 0",
     help="write one sample per answer that is to be learned",
 )  # fmt: skip
 def weight_ignored(s: Sample, p: dict[str, Any]) -> Iterator[At]:

@@ -392,6 +392,8 @@ def developer_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     Safe: system means the same.
     """
+    if s.kind == "reinforcement":
+        return  # OpenAI's reinforcement format wants the role
     for message in s.turns():
         if message.role == "developer":
             yield at(message, key="role")

@@ -269,7 +269,7 @@ def ambiguous_row(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 
 @rule(
-    "FT031", "mixed-formats", category="suspicious", scope="dataset", kinds=ANY_KIND, catalogue=["F012"],
+    "FT031", "mixed-formats", category="correctness", scope="dataset", kinds=ANY_KIND, catalogue=["F012"],
     message="{path} mixes {found}; this row is {family}", help="split the file by format, or convert the rows to one",
 )  # fmt: skip
 def mixed_formats(data: Any, p: dict[str, Any]) -> Iterator[Hit]:

@@ -112,7 +112,7 @@ def _open(files: Sequence[str], evals: set[str]) -> tuple[list[Input | None], li
     several = len(files) > 1
     for path in files:
         is_eval = os.path.realpath(path) in evals or (not evals and several and EVAL_NAME.search(PurePath(path).name) is not None)
-        report = InputReport(path=path, role="eval" if is_eval else "train")
+        report = InputReport(path="<stdin>" if path == "-" else path, role="eval" if is_eval else "train")
         try:
             item = open_input(path)
             report.path, report.container, report.bytes = item.path, item.container, item.size
@@ -251,7 +251,7 @@ def _name_format(counted: FileCounts, detection: Any) -> None:
         return
     if report.samples:
         report.error = counted.problem or "no row holds a conversation"
-        report.help = "Give the format with --from if it is one of those that `ftdata lint --help` lists."
+        report.help = "Name its format with --from; an unknown name lists them all."
     elif report.lost:
         report.error = f"none of its {report.lost:,} rows could be read"
         report.help = "The findings say where each row breaks; was the file cut off or edited by hand?"

@@ -103,7 +103,7 @@ def resolve(choice: Choice) -> Selection:
     targets, used = [], [core]
     for name in choice.targets or (None,):
         packs = load_target(name) if name else []
-        facts = packs[-1].target if packs else {}
+        facts = {key: value for pack in packs for key, value in pack.target.items()}
         target = Target(name, facts) if name else None
         if target:
             targets.append(target)
