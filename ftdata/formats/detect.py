@@ -6,10 +6,14 @@ rows are read as plain ones.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
 _ROLE_SETS = {"System", "User", "Chatbot"}
+_USUAL_ROLES = frozenset({"system", "user", "assistant"})
+_NEMO_SPEAKERS = frozenset({"User", "Assistant"})
+_MISTRAL_KEYS = frozenset({"system_prompt", "available_tools", "only_last"})
 _MEDIA = {"images", "videos", "audios", "image"}
 _OPENAI_KEYS = {"messages", "tools", "functions", "parallel_tool_calls", "function_call", "tool_choice"}
 _NEARLY_MESSAGES = {"message", "messages", "msgs", "chat", "dialog", "dialogue", "turns"}
@@ -23,11 +27,16 @@ def detect_row(row: Any) -> str:
     messages = row.get("messages")
     if messages is not None and len(row) == 1 and type(messages) is list:
         return _messages(row, messages)
-    keys = {key for key in row if isinstance(key, str)}
-    for find in (_marked, _preference):
-        found = find(row, keys)
-        if found:
-            return found
+    found = tuple(row)
+    keys, marked, preference = _marks(found) if len(found) <= _USUAL else _marks.__wrapped__(found)
+    if marked or isinstance(row.get("input"), dict) or _is_dataset_config(row):
+        name = _marked(row, keys)
+        if name:
+            return name
+    if preference:
+        name = _preference(row, keys)
+        if name:
+            return name
     if "messages" in keys:
         if isinstance(messages, str):
             messages = _decoded(messages)
@@ -35,6 +44,27 @@ def detect_row(row: Any) -> str:
     if "conversations" in keys or "conversation" in keys:
         return _conversations(row, keys)
     return _pairs(row, keys)
+
+
+_USUAL = 64
+_MARKS = frozenset(
+    """custom_id input_ids segments message_tree_id message_id contents schemaVersion preferred_output preferred_completion
+    non_preferred_output chosen_messages rejected_messages interactions instances messages_display choices spans function
+    parameters""".split()
+)
+_PREFERENCE = frozenset("response_j chosen rejected_response rejected_messages".split())
+
+
+@functools.lru_cache(maxsize=4096)
+def _marks(found: tuple[Any, ...]) -> tuple[frozenset[str], bool, bool]:
+    """The row's keys, and whether sure marks or preference keys may be among them: the same for most rows of a file."""
+    keys = frozenset(key for key in found if isinstance(key, str))
+    return keys, bool(keys & _MARKS), bool(keys & _PREFERENCE)
+
+
+def _is_dataset_config(row: dict[str, Any]) -> bool:
+    sources = {"file_name", "hf_hub_url", "script_url"}
+    return bool(row) and all(isinstance(value, dict) and not sources.isdisjoint(value) for value in row.values())
 
 
 def _decoded(text: str) -> Any:
@@ -51,7 +81,7 @@ def is_messages(value: Any, key: str = "role") -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) and key in item for item in value)
 
 
-def _marked(row: dict[str, Any], keys: set[str]) -> str | None:
+def _marked(row: dict[str, Any], keys: frozenset[str]) -> str | None:
     if "custom_id" in keys and keys & {"body", "response"}:
         return "openai-batch-request" if "body" in keys else "batch-output"
     if "input_ids" in keys:
@@ -86,12 +116,10 @@ def _marked(row: dict[str, Any], keys: set[str]) -> str | None:
         return "evaluation-item"
     if {"name", "parameters"} <= keys or {"function", "type"} == keys:
         return "tool-definition"
-    if row and all(isinstance(v, dict) and ({"file_name", "hf_hub_url", "script_url"} & set(v)) for v in row.values()):
-        return "dataset-config"
-    return None
+    return "dataset-config" if _is_dataset_config(row) else None
 
 
-def _preference(row: dict[str, Any], keys: set[str]) -> str | None:
+def _preference(row: dict[str, Any], keys: frozenset[str]) -> str | None:
     if {"response_j", "response_k"} <= keys:
         return "preference-paired-se"
     if not ({"chosen", "rejected"} <= keys or keys & {"rejected_response", "rejected_messages"}):
@@ -152,29 +180,31 @@ def _messages(row: dict[str, Any], messages: list[Any]) -> str:
             tools |= "tool_calls" in message
             functions |= "function_call" in message
     featured = parts or tools or functions or reasoning or thinking or swift or weights or think
-    if len(row) == 1 and not featured and roles <= {"system", "user", "assistant"}:
+    if len(row) == 1 and not featured and roles <= _USUAL_ROLES:
         return "openai-chat"
-    if roles & _ROLE_SETS:
-        return "cohere-chat"
-    if "model" in roles and "assistant" not in roles:
-        return "vertex-messages-old"
-    if roles & {"tool_call", "tool_response"} or swift:
+    if not roles <= _USUAL_ROLES:
+        if roles & _ROLE_SETS:
+            return "cohere-chat"
+        if "model" in roles and "assistant" not in roles:
+            return "vertex-messages-old"
+    if swift or "tool_call" in roles or "tool_response" in roles:
         return "swift-messages"
     if weights or any("value" in part for part in parts):
         return "llamafactory-v1"
-    if any(part.get("type") in ("tool_use", "tool_result") for part in parts):
-        return "anthropic-tools"
-    if parts and all("type" not in part for part in parts):
-        return "bedrock-converse"
+    if parts:
+        if any(part.get("type") in ("tool_use", "tool_result") for part in parts):
+            return "anthropic-tools"
+        if all("type" not in part for part in parts):
+            return "bedrock-converse"
     if isinstance(row.get("system"), str):
         return "anthropic"
-    if row.keys() & {"system_prompt", "available_tools", "only_last"}:
+    if not _MISTRAL_KEYS.isdisjoint(row):
         return "mistral-instruct"
     if thinking:
         return "trl-harmony"
     if isinstance(row.get("label"), bool) or "kto_tag" in row:
         return "messages-kto"
-    if row.keys() & _MEDIA:
+    if not _MEDIA.isdisjoint(row):
         return "messages-mm-columns"
     if reasoning:
         return "openai-chat-reasoning"
@@ -182,14 +212,14 @@ def _messages(row: dict[str, Any], messages: list[Any]) -> str:
         return "openai-chat-functions"
     if last in ("user", "developer") and row.keys() - _OPENAI_KEYS - {"id", "source", "meta", "metadata"}:
         return "openai-rft"
-    if any(part.get("type") in ("image_url", "image", "input_image") for part in parts):
+    if parts and any(part.get("type") in ("image_url", "image", "input_image") for part in parts):
         return "openai-chat-vision"
     if "tools" in row or tools or "tool" in roles:
         return "openai-chat-tools"
     return "openai-chat-think" if think else "openai-chat"
 
 
-def _conversations(row: dict[str, Any], keys: set[str]) -> str:
+def _conversations(row: dict[str, Any], keys: frozenset[str]) -> str:
     turns = row.get("conversations", row.get("conversation"))
     if isinstance(turns, str):
         turns = _decoded(turns)
@@ -204,21 +234,31 @@ def _conversations(row: dict[str, Any], keys: set[str]) -> str:
         return "xtuner"
     if "role" in first and "from" not in first:
         return "sharegpt-rolecontent"
-    speakers = {turn.get("from") for turn in turns if isinstance(turn, dict) and isinstance(turn.get("from"), str)}
-    if "mask" in keys or speakers & {"User", "Assistant"}:
+    speakers = set()
+    hermes = False
+    for turn in turns:
+        if isinstance(turn, dict):
+            speaker, value = turn.get("from"), turn.get("value")
+            if type(speaker) is str:
+                speakers.add(speaker)
+            if not hermes and type(value) is str and "<tool" in value:
+                hermes = "<tool_call>" in value or "<tools>" in value
+    if "mask" in keys or not _NEMO_SPEAKERS.isdisjoint(speakers):
         return "nemo-conversations"
     if "kto_tag" in keys or isinstance(row.get("label"), bool):
         return "sharegpt-kto"
-    if speakers & {"function_call", "observation"}:
+    if "function_call" in speakers or "observation" in speakers:
         return "sharegpt-tools-lf"
-    if any(
-        "<tool_call>" in str(turn.get("value")) or "<tools>" in str(turn.get("value")) for turn in turns if isinstance(turn, dict)
-    ):
-        return "sharegpt-hermes-tools"
-    return "sharegpt"
+    return "sharegpt-hermes-tools" if hermes else "sharegpt"
 
 
-def _pairs(row: dict[str, Any], keys: set[str]) -> str:
+def _asks(keys: frozenset[str]) -> bool:
+    """Whether there are a question and an answer, in capitals or not."""
+    lowered = {key.lower() for key in keys}
+    return {"question", "answer"} <= lowered or {"q", "a"} <= lowered
+
+
+def _pairs(row: dict[str, Any], keys: frozenset[str]) -> str:
     if {"prompt", "answers"} <= keys and isinstance(row["answers"], list):
         return "ranked-nectar"
     if {"completions", "labels"} <= keys:
@@ -242,14 +282,13 @@ def _pairs(row: dict[str, Any], keys: set[str]) -> str:
         return "orca"
     if isinstance(row.get("chat"), str):
         return "glaive-text"
-    if "input" in keys and "[|Human|]" in str(row["input"]):
+    if isinstance(row.get("input"), str) and "[|Human|]" in row["input"]:
         return "baize"
     if {"text_input", "output"} <= keys:
         return "gemini-inline"
     if "query" in keys and keys & {"response", "answer", "output"}:
         return "query-response"
-    lowered = {key.lower() for key in keys}
-    if {"question", "answer"} <= lowered or {"q", "a"} <= lowered:
+    if len(keys) > 1 and _asks(keys):
         return "question-answer"
     if {"input", "output"} <= keys:
         return "input-output"

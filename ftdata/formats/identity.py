@@ -1,16 +1,14 @@
-"""What a sample is, apart from how it is written: its canonical content and hash, its outline and shape."""
+"""What a sample is, apart from how it is written: its canonical content and its hash."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from ftdata.types import ABSENT, Malformed, Message, Part, Sample, ToolCall
+from ftdata.types import ABSENT, Malformed, Message, Sample
 
 # Version 1. A change of the canonical content changes the first character of every hash.
 VERSION = "1"
@@ -26,8 +24,9 @@ def canonical(sample: Sample) -> Any:
     Ids of tool calls become their order, arguments are parsed, an empty content beside tool calls equals none, a
     single text part equals a text. Names of metadata and extra keys do not count, reference fields do.
     """
-    if sample.kind == "sft" and not sample.tools and all(_is_plain(message) for message in sample.messages):
-        return [[message.role, message.content] for message in sample.messages]
+    plain = _plain_turns(sample)
+    if plain is not None:
+        return plain
     numbers: dict[str, int] = {}
     out: dict[str, Any] = {"messages": [_canonical_message(m, numbers) for m in sample.messages]}
     if sample.chosen:
@@ -51,11 +50,22 @@ def canonical(sample: Sample) -> Any:
     return out
 
 
-def _is_plain(message: Message) -> bool:
-    return (
-        type(message.content) is str and not message.tool_calls and message.reasoning is None and message.weight is None
-        and message.tool_call_id is None and message.name is None
-    )  # fmt: skip
+def _plain_turns(sample: Sample) -> list[list[Any]] | None:
+    """The content of a chat of texts alone, which is most of them; ``None`` for any other sample."""
+    if sample.kind != "sft" or sample.tools or sample.chosen or sample.rejected or sample.media or sample.label is not None:
+        return None
+    if sample.reference or sample.problem is not None:
+        return None
+    turns: list[list[Any]] = []
+    for message in sample.messages:
+        content = message.content
+        if (
+            type(content) is not str or message.tool_calls or message.reasoning is not None or message.weight is not None
+            or message.tool_call_id is not None or message.name is not None
+        ):  # fmt: skip
+            return None
+        turns.append([message.role, content])
+    return turns
 
 
 def _canonical_message(message: Message, numbers: dict[str, int]) -> list[Any]:
@@ -78,12 +88,12 @@ def _canonical_message(message: Message, numbers: dict[str, int]) -> list[Any]:
         calls = []
         for call in message.tool_calls:
             if call.id is not None:
-                numbers[call.id] = len(numbers)
+                numbers.setdefault(call.id, len(numbers))
             calls.append([call.name, _arguments(call.arguments)])
         more["calls"] = calls
     if message.tool_call_id is not None:
         identity = message.tool_call_id
-        more["answers"] = numbers.get(identity, identity) if isinstance(identity, str) else repr(identity)
+        more["answers"] = numbers.get(identity, identity) if isinstance(identity, str) else safe_repr(identity)
     if message.reasoning:
         more["reasoning"] = message.reasoning
     if message.role == "assistant" and message.weight is not None and message.weight in (0, False):
@@ -118,7 +128,7 @@ def sample_id(sample: Sample) -> str:
 
 def _slowly(content: Any) -> bytes:
     try:
-        return json.dumps(content, sort_keys=True, default=repr, skipkeys=True).encode()
+        return json.dumps(content, sort_keys=True, default=safe_repr, skipkeys=True).encode()
     except (TypeError, ValueError, RecursionError):
         return _flattened(content)
 
@@ -130,120 +140,20 @@ def _flattened(content: Any) -> bytes:
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            keys = sorted(value, key=str)
-            out.append("{" + ",".join(map(str, keys)))
+            keys = sorted(value, key=safe_repr)
+            out.append("{" + ",".join(map(safe_repr, keys)))
             waiting += [value[key] for key in keys]
         elif isinstance(value, list | tuple):
             out.append(f"[{len(value)}")
             waiting += value
         else:
-            out.append(repr(value))
+            out.append(safe_repr(value))
     return "\n".join(out).encode("utf-8", "replace")
 
 
-def _draw(text: str) -> str:
-    return "x" if text and not text.isspace() else text[:0] if not text else " "
-
-
-def outline(sample: Sample) -> Sample:
-    """Return the sample with every text drawn as "x", or " " if blank, or "" if empty: its structure alone."""
-    return replace(
-        sample,
-        messages=[_outline_message(m) for m in sample.messages],
-        chosen=[_outline_message(m) for m in sample.chosen],
-        rejected=[_outline_message(m) for m in sample.rejected],
-    )
-
-
-def _outline_message(message: Message) -> Message:
-    content: Any = message.content
-    if isinstance(content, str):
-        content = _draw(content)
-    elif isinstance(content, list):
-        content = [replace(part, text=_draw(part.text)) if part.text is not None else part for part in content]
-    calls = [replace(call, arguments=_outline_arguments(call.arguments)) for call in message.tool_calls]
-    return replace(
-        message,
-        content=content,
-        tool_calls=calls,
-        reasoning=_draw(message.reasoning) if message.reasoning else message.reasoning,
-    )
-
-
-def _outline_arguments(value: Any) -> Any:
-    if isinstance(value, str):
-        return _draw(value)
-    if isinstance(value, dict | list):
-        return type(value)()
-    return value
-
-
-def shape(sample: Sample) -> Hashable:
-    """Return a key that is equal for samples of equal outline. Cheap for plain chats: two look-ups a turn."""
-    turns = tuple([_turn_shape(message) for message in sample.messages])
-    if not (sample.tools_key or sample.chosen or sample.rejected or sample.extra or sample.media or sample.problem):
-        return (sample.format, sample.kind, sample.keys, turns, _scalar(sample.label))
-    return (
-        sample.format, sample.kind, sample.keys, turns,
-        tuple([_turn_shape(message) for message in sample.chosen]),
-        tuple([_turn_shape(message) for message in sample.rejected]),
-        _scalar(sample.label), sample.tools_key, sample.tools_fault, len(sample.tools or ()), _tools_shape(sample.tools),
-        _scalar(sample.parallel_tool_calls), sample.problem, tuple(sample.extra), tuple((k, len(v)) for k, v in sample.media.items()),
-    )  # fmt: skip
-
-
-def _turn_shape(message: Message) -> Hashable:
-    content = message.content
-    if (
-        type(content) is str
-        and not message.tool_calls
-        and not message.extra
-        and message.weight_key is None
-        and message.reasoning_key is None
-    ):
-        # The pointer tells formats with turns under keys of their own apart; among messages it counts the turns.
-        kind = "x" if content and not content.isspace() else " " if content else ""
-        source = message.source_role
-        if message.tool_call_id is None and message.name is None and (type(source) is str or source is None):
-            return (message.role, kind, source, message.pointer)
-    return (
-        message.role, _content_shape(content), _scalar(message.source_role), message.pointer, message.content_key,
-        tuple([_call_shape(call) for call in message.tool_calls]), _scalar(message.tool_call_id, text=True), _scalar(message.name),
-        message.weight_key, _scalar(message.weight), message.reasoning_key, bool(message.reasoning), tuple(map(str, message.extra)),
-    )  # fmt: skip
-
-
-def _content_shape(content: Any) -> Hashable:
-    if isinstance(content, str):
-        return _draw(content)
-    if isinstance(content, list):
-        return tuple([_part_shape(part) for part in content])
-    if isinstance(content, Malformed):
-        return ("malformed", type(content.value).__name__)
-    return "absent" if content is ABSENT else "null"
-
-
-def _part_shape(part: Part) -> Hashable:
-    raw = part.raw
-    keys = tuple(sorted((str(k), type(v).__name__) for k, v in raw.items())) if isinstance(raw, dict) else type(raw).__name__
-    url = (part.url or "")[:5] if part.url else None
-    return (part.type, None if part.text is None else _draw(part.text), url, keys)
-
-
-def _call_shape(call: ToolCall) -> Hashable:
-    arguments: Any = call.arguments
-    kind = "absent" if arguments is ABSENT else _draw(arguments) if isinstance(arguments, str) else type(arguments).__name__
-    return (call.name is None, kind, call.id is None, call.type, call.legacy, call.pointer)
-
-
-def _tools_shape(tools: list[Any] | None) -> Hashable:
-    return tuple([type(tool).__name__ for tool in tools]) if tools else None
-
-
-def _scalar(value: Any, text: bool = False) -> Hashable:
-    """A value as part of a shape: texts by presence, or as they are where they are short names."""
-    if isinstance(value, str):
-        return "text" if text else ("str", value[:64])
-    if value is None or isinstance(value, bool | int | float):
-        return (type(value).__name__, repr(value)[:20])
-    return type(value).__name__
+def safe_repr(value: Any) -> str:
+    """``repr`` that never raises: values nested beyond Python's stack and integers of thousands of digits are named."""
+    try:
+        return repr(value)
+    except (RecursionError, ValueError):
+        return hex(value) if isinstance(value, int) else type(value).__name__

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
-from ftdata.formats.chat import COHERE, decode_calls, decode_tools, parse_message, parse_messages, parse_part
+from ftdata.formats.chat import COHERE, decode_calls, decode_tools, parse_message, parse_messages, parse_part, pointers, turn
+from ftdata.formats.identity import safe_repr
 from ftdata.formats.registry import FORMATS
 from ftdata.types import ABSENT, Malformed, Message, Part, Sample, ToolCall
 
@@ -19,6 +21,8 @@ SPEAKERS = {
     "tool": "tool", "tool_response": "tool", "function_response": "tool", "function": "tool",
 }  # fmt: skip
 MEDIA = ("images", "videos", "audios", "image")
+_MEDIA_KEYS = frozenset(MEDIA)
+_TOOL_KEYS = ("tools", "functions", "available_tools")
 _PLAIN = {"openai-chat", "openai-chat-tools", "openai-chat-think", "openai-chat-vision", "openai-chat-reasoning", "trl-harmony"}
 _CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.S)
 _TOOLS = re.compile(r"<tools>\s*(.*?)\s*</tools>", re.S)
@@ -36,21 +40,33 @@ def parse(row: Any, format: str, columns: Mapping[str, str] | None = None) -> Sa
         renames = {own: name for name, own in columns.items()}
         row = {renames.get(key, key): value for key, value in row.items()}
     if len(row) == 1 and known.id in _PLAIN and type(row.get("messages")) is list:
-        return Sample(
-            known.id,
-            known.kind,
-            parse_messages(row["messages"]),
-            keys=("messages",),
-            problem=None if row["messages"] else "the conversation is empty",
-        )
-    sample = Sample(known.id, known.kind, [], keys=tuple(map(str, row)))
-    sample.extra = {str(key): value for key, value in row.items() if key not in known.keys}
-    parser = PARSERS.get(known.id) or PARSERS.get(known.family)
+        turns = parse_messages(row["messages"])
+        problem = None if row["messages"] else "the conversation is empty"
+        return Sample(known.id, known.kind, turns, [], [], None, None, None, None, None, {}, {}, {}, ("messages",), problem)
+    found = tuple(row)
+    keys, extra, parser = _layout(known.id, found) if len(found) <= _USUAL else _layout.__wrapped__(known.id, found)
+    more = {str(key): row[key] for key in extra} if extra else {}
+    # Every field given: the constructor's factories cost as much again.
+    sample = Sample(known.id, known.kind, [], [], [], None, None, None, None, None, {}, {}, more, keys, None)
     if parser is None:
         sample.problem = _explain(known.id, row)
-        return sample
-    parser(row, sample)
+    else:
+        parser(row, sample)
     return sample
+
+
+_USUAL = 64
+
+
+@functools.lru_cache(maxsize=4096)
+def _layout(name: str, found: tuple[Any, ...]) -> tuple[tuple[str, ...], tuple[Any, ...], Parser | None]:
+    """What follows from a row's keys alone: their names, those that the format does not know, and the parser.
+
+    A format without a parser knows no key: all it holds is kept.
+    """
+    known = FORMATS[name]
+    parser = PARSERS.get(name) or PARSERS.get(known.family)
+    return tuple(map(str, found)), tuple([key for key in found if parser is None or key not in known.keys]), parser
 
 
 def _parser(*names: str) -> Callable[[Parser], Parser]:
@@ -122,7 +138,7 @@ def _turn_list(row: dict[str, Any], key: str, sample: Sample) -> list[Any]:
 
 
 def _take_tools(row: dict[str, Any], sample: Sample, prefix: str = "") -> None:
-    for key in ("tools", "functions", "available_tools"):
+    for key in _TOOL_KEYS:
         if key in row:
             sample.tools, sample.tools_fault = decode_tools(row[key])
             sample.tools_key = f"{prefix}{key}"
@@ -131,8 +147,10 @@ def _take_tools(row: dict[str, Any], sample: Sample, prefix: str = "") -> None:
 
 
 def _take_media(row: dict[str, Any], sample: Sample) -> None:
+    if _MEDIA_KEYS.isdisjoint(row):
+        return
     for key in MEDIA:
-        if key in row and row[key] is not None:
+        if row.get(key) is not None:
             sample.media[key] = row[key] if isinstance(row[key], list) else [row[key]]
 
 
@@ -183,14 +201,26 @@ def _openai_preference(row: dict[str, Any], sample: Sample) -> None:
     sample.rejected = parse_messages(row.get(no), f"/{no}")
 
 
+_CALLERS = ("function_call", "tool_call")
+
+
 def _speaker_turns(turns: Any, base: str) -> list[Message]:
     """Turns of {from, value}, tool roles and Hermes tags included."""
     messages: list[Message] = []
-    for index, item in enumerate(turns if isinstance(turns, list) else ()):
-        pointer = f"{base}/{index}"
-        if isinstance(item, dict) and len(item) == 2 and type(item.get("value")) is str and type(item.get("from")) is str:
-            source, value = item["from"], item["value"]
-            message = Message(SPEAKERS.get(source, source), value, pointer, "value", source_role=source)
+    if not isinstance(turns, list):
+        return messages
+    for item, pointer in zip(turns, pointers(base, len(turns)), strict=False):
+        if (
+            type(item) is dict
+            and len(item) == 2
+            and type(value := item.get("value")) is str
+            and type(source := item.get("from")) is str
+        ):
+            role = SPEAKERS.get(source, source)
+            message = turn(role, value, pointer, "value", source)
+            if source not in _CALLERS and not (role == "assistant" and "<tool_call>" in value):
+                messages.append(message)
+                continue
         elif isinstance(item, dict) and "from" not in item and "role" in item:
             messages += parse_message(item, pointer, SPEAKERS, "content" if "content" in item else "value")
             continue
@@ -199,7 +229,7 @@ def _speaker_turns(turns: Any, base: str) -> list[Message]:
             if not isinstance(item, dict):
                 continue
             message = messages.pop()
-        if message.source_role in ("function_call", "tool_call") and isinstance(message.content, str):
+        if message.source_role in _CALLERS and isinstance(message.content, str):
             message.tool_calls, message.content = (
                 decode_calls(message.content, message.content_pointer),
                 ABSENT,
@@ -229,8 +259,9 @@ def _sharegpt(row: dict[str, Any], sample: Sample) -> None:
         sample.messages.insert(0, Message("system", row["system"], "/system", "", source_role="system"))
     _take_tools(row, sample)
     _take_media(row, sample)
-    if sample.tools is None and sample.messages and "<tools>" in sample.messages[0].text:
-        match = _TOOLS.search(sample.messages[0].text)
+    if sample.tools is None and sample.messages:
+        first = sample.messages[0].content
+        match = _TOOLS.search(first) if isinstance(first, str) and "<tools>" in first else None
         sample.tools = decode_tools(match.group(1))[0] if match else None
     if sample.kind == "preference":
         for side in ("chosen", "rejected"):
@@ -277,12 +308,19 @@ def _swift_pairs(row: dict[str, Any], sample: Sample) -> None:
 def _field(row: Mapping[str, Any], key: str, role: str, base: str = "") -> Message:
     """A turn that stands under a key of its own."""
     value = row.get(key, ABSENT)
+    if type(value) is str and not base:
+        return turn(role, value, _pointer(key), "", role)
     content: Any = value
     if isinstance(value, list):
         content = [parse_part(part) for part in value]
     elif not (isinstance(value, str) or value is None or value is ABSENT):
         content = Malformed(value)
     return Message(role, content, f"{base}/{_escape(key)}", "", source_role=role)
+
+
+@functools.lru_cache(maxsize=1024)
+def _pointer(key: str) -> str:
+    return f"/{_escape(key)}"
 
 
 def _escape(key: str) -> str:
@@ -396,9 +434,9 @@ def _query_response(row: dict[str, Any], sample: Sample) -> None:
 
 @_parser("question-answer")
 def _question_answer(row: dict[str, Any], sample: Sample) -> None:
-    names = {key.lower(): key for key in row if isinstance(key, str)}
     if sample.format == "orca":
         return _pair(row, sample, "question", "response", "system_prompt")
+    names = {key.lower(): key for key in row if isinstance(key, str)}
     for prompt, answer in (
         ("question", "answer"),
         ("q", "a"),
@@ -414,11 +452,21 @@ def _question_answer(row: dict[str, Any], sample: Sample) -> None:
     return _pair(row, sample, "question", "answer")
 
 
+def _says_same(one: Message, other: Message) -> bool:
+    """Whether two turns are one turn written twice: role, text and tool calls."""
+    if (one.role, one.text, len(one.tool_calls)) != (other.role, other.text, len(other.tool_calls)):
+        return False
+    return all(
+        a.name == b.name and safe_repr(a.arguments) == safe_repr(b.arguments)
+        for a, b in zip(one.tool_calls, other.tool_calls, strict=True)
+    )
+
+
 def _share_prompt(sample: Sample, chosen: list[Message], rejected: list[Message]) -> None:
     """Split two conversations into their longest common beginning and two endings."""
     shared = 0
     for one, other in zip(chosen[:-1], rejected[:-1], strict=False):
-        if (one.role, one.text) != (other.role, other.text):
+        if not _says_same(one, other):
             break
         shared += 1
     sample.messages, sample.chosen, sample.rejected = chosen[:shared], chosen[shared:], rejected[shared:]
@@ -458,7 +506,7 @@ def _drop_repeated_prompt(sample: Sample) -> None:
     size = len(sample.messages)
     for side in ("chosen", "rejected"):
         turns: list[Message] = getattr(sample, side)
-        if len(turns) > size and all(a.role == b.role and a.text == b.text for a, b in zip(sample.messages, turns, strict=False)):
+        if len(turns) > size and all(map(_says_same, sample.messages, turns)):
             setattr(sample, side, turns[size:])
 
 
@@ -497,7 +545,7 @@ def _ranked(row: dict[str, Any], sample: Sample) -> None:
         return
     try:
         answers.sort()
-    except TypeError:
+    except (TypeError, RecursionError):
         sample.problem = "ranks that cannot be compared"
         return
     best, worst = answers[0][1], answers[-1][1]
@@ -613,7 +661,8 @@ def _gemini_turn(item: dict[str, Any], role: str | None, pointer: str) -> Messag
     message = Message(role, [], pointer, "parts", source_role=item.get("role"))
     parts: list[Part] = []
     found = item.get("parts")
-    for index, part in enumerate(found if isinstance(found, list) else ()):
+    found = found if isinstance(found, list) else []
+    for index, part in enumerate(found):
         call = part.get("functionCall") if isinstance(part, dict) else None
         answer = part.get("functionResponse") if isinstance(part, dict) else None
         if isinstance(call, dict):
@@ -631,19 +680,32 @@ def _gemini_turn(item: dict[str, Any], role: str | None, pointer: str) -> Messag
             )
         elif isinstance(answer, dict):
             message.role = "tool"
-            parts.append(Part("text", orjson.dumps(answer.get("response"), default=str).decode(), None, part))
+            parts.append(Part("text", _compact(answer.get("response")), None, part))
         elif isinstance(part, dict) and ("fileData" in part or "inlineData" in part):
             data = part.get("fileData") or part.get("inlineData")
             data = data if isinstance(data, dict) else {}
-            kind = str(data.get("mimeType", "file")).split("/")[0]
-            parts.append(Part(kind if kind in ("image", "audio", "video") else "file", None, data.get("fileUri"), part))
+            mime, address = data.get("mimeType"), data.get("fileUri")
+            kind = mime.split("/")[0] if isinstance(mime, str) else "file"
+            address = address if isinstance(address, str) else None
+            parts.append(Part(kind if kind in ("image", "audio", "video") else "file", None, address, part))
         else:
             parts.append(parse_part(part))
     # One text part and a text mean the same.
-    message.content = (
-        parts[0].text if len(parts) == 1 and parts[0].type == "text" and parts[0].text is not None else (parts or ABSENT)
-    )
+    if len(parts) == 1 and parts[0].type == "text" and parts[0].text is not None:
+        message.content = parts[0].text
+        at = next(index for index, part in enumerate(found) if part is parts[0].raw)
+        message.content_key = f"parts/{at}" if message.role == "tool" else f"parts/{at}/text"
+    else:
+        message.content = parts or ABSENT
     return message
+
+
+def _compact(value: Any) -> str:
+    """Any value as JSON text; what orjson does not write becomes what Python prints."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, ValueError, RecursionError):
+        return safe_repr(value)
 
 
 @_parser("mistral")
@@ -664,10 +726,11 @@ def _mistral(row: dict[str, Any], sample: Sample) -> None:
 def _oasst(row: dict[str, Any], sample: Sample) -> None:
     node, pointer, leaves = row.get("prompt"), "/prompt", 0
     while isinstance(node, dict):
-        role = {"prompter": "user", "assistant": "assistant"}.get(str(node.get("role")), str(node.get("role")))
+        source = node.get("role")
+        role = {"prompter": "user"}.get(source, source) if isinstance(source, str) else None
         text = node.get("text", ABSENT)
         content = text if isinstance(text, str) or text is None or text is ABSENT else Malformed(text)
-        sample.messages.append(Message(role, content, pointer, "text", source_role=node.get("role")))
+        sample.messages.append(turn(role, content, pointer, "text", source))
         replies = node.get("replies")
         replies = [(i, r) for i, r in enumerate(replies if isinstance(replies, list) else ()) if isinstance(r, dict)]
         if not replies:

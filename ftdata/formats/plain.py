@@ -38,6 +38,11 @@ def read_plain(row: Any) -> tuple[list[str], Hashable, str] | None:
         if not text or text.isspace():
             shape.append(" " if text else "")
         content.append([role, text])
+    try:
+        data = orjson.dumps(content)
+    except TypeError:
+        # A lone surrogate is no text to UTF-8: the general way has a hash for it.
+        return None
     digest = hasher()
-    digest.update(orjson.dumps(content))
+    digest.update(data)
     return texts, tuple(shape), VERSION + digest.hexdigest()[1:]
