@@ -27,7 +27,10 @@ _KEY = b'":'
 
 
 def decode(piece: Piece) -> Chunk:
-    """Return the rows of a piece with their places, and the faults met. Raises ReadError if the file went away."""
+    """Return the rows of a piece with their places, and the faults met. Raises ReadError if the file went away.
+
+    A whole number beyond 64 bits arrives as a float: exact enough to judge, and not to write the row again.
+    """
     chunk = Chunk(piece.path, [], [], [], [], list(piece.faults), piece.size)
     # Thousands of new dicts would start the garbage collector again and again, for nothing.
     collecting = gc.isenabled()

@@ -248,7 +248,11 @@ def test_rows_can_be_read_again_by_their_place(suffix, tmp_path):
     assert read_rows(open_input(str(path)), [(None, None, 1000)]) == [None]
 
 
-cells = st.text(max_size=20) | st.integers() | st.lists(st.dictionaries(st.text(max_size=3), st.none(), max_size=2), max_size=3)
+cells = (
+    st.text(max_size=20)
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.lists(st.dictionaries(st.text(max_size=3), st.none(), max_size=2), max_size=3)
+)
 rows = st.lists(st.dictionaries(st.text(max_size=5), cells, max_size=4), min_size=2, max_size=8)
 
 
@@ -314,7 +318,7 @@ def test_mutated_good_files_are_read_or_refused_with_words(rows, changes, indent
 @SETTINGS
 @given(
     row=st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(max_size=8),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
         max_leaves=12,
     ).map(lambda v: {"v": v}),
