@@ -13,7 +13,7 @@ from test_read_lines import read
 
 from ftdata.read import open_input, read_rows
 
-BROKEN = Path("/work/shared/data/real_broken")
+BROKEN = Path(__file__).parents[3] / "shared" / "data" / "real_broken"
 SETTINGS = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
