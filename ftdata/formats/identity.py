@@ -157,3 +157,8 @@ def safe_repr(value: Any) -> str:
         return repr(value)
     except (RecursionError, ValueError):
         return hex(value) if isinstance(value, int) else type(value).__name__
+
+
+def key_name(key: Any) -> str:
+    """A key as text; JSON has no others, Python has."""
+    return key if isinstance(key, str) else safe_repr(key)

@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
 
-from ftdata.formats.identity import safe_repr
+from ftdata.formats.identity import key_name, safe_repr
 from ftdata.types import ABSENT, Malformed, Message, Part, Sample, ToolCall
 
 SHOWN = 48
@@ -109,7 +109,7 @@ def _outline_raw(raw: Any) -> Any:
     """A part as found: its keys in order, its own type, and the types of its values."""
     if not isinstance(raw, dict):
         return _plainest(raw)
-    drawn = {str(key): _plainest(value) for key, value in raw.items()}
+    drawn = {key_name(key): _plainest(value) for key, value in raw.items()}
     if isinstance(raw.get("type"), str):
         drawn["type"] = raw["type"]
     return dict(sorted(drawn.items()))
@@ -191,7 +191,7 @@ def _part_shape(part: Part) -> Hashable:
     raw = part.raw
     if not isinstance(raw, dict):
         return (part.type, part.text and _draw(part.text), url, _type(raw))
-    keys = tuple(sorted([(str(key), _type(value)) for key, value in raw.items()]))
+    keys = tuple(sorted([(key_name(key), _type(value)) for key, value in raw.items()]))
     kind = raw.get("type")
     return (part.type, part.text and _draw(part.text), url, keys, kind if isinstance(kind, str) else None)
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from ftdata.formats.chat import COHERE, decode_calls, decode_tools, parse_message, parse_messages, parse_part, pointers, turn
-from ftdata.formats.identity import safe_repr
+from ftdata.formats.identity import key_name, safe_repr
 from ftdata.formats.registry import FORMATS
 from ftdata.types import ABSENT, Malformed, Message, Part, Sample, ToolCall
 
@@ -45,7 +45,7 @@ def parse(row: Any, format: str, columns: Mapping[str, str] | None = None) -> Sa
         return Sample(known.id, known.kind, turns, [], [], None, None, None, None, None, {}, {}, {}, ("messages",), problem)
     found = tuple(row)
     keys, extra, parser = _layout(known.id, found) if len(found) <= _USUAL else _layout.__wrapped__(known.id, found)
-    more = {str(key): row[key] for key in extra} if extra else {}
+    more = {key_name(key): row[key] for key in extra} if extra else {}
     # Every field given: the constructor's factories cost as much again.
     sample = Sample(known.id, known.kind, [], [], [], None, None, None, None, None, {}, {}, more, keys, None)
     if parser is None:
@@ -66,7 +66,7 @@ def _layout(name: str, found: tuple[Any, ...]) -> tuple[tuple[str, ...], tuple[A
     """
     known = FORMATS[name]
     parser = PARSERS.get(name) or PARSERS.get(known.family)
-    return tuple(map(str, found)), tuple([key for key in found if parser is None or key not in known.keys]), parser
+    return tuple(map(key_name, found)), tuple([key for key in found if parser is None or key not in known.keys]), parser
 
 
 def _parser(*names: str) -> Callable[[Parser], Parser]:
@@ -96,7 +96,7 @@ _WHAT = {
 def _explain(name: str, row: dict[str, Any]) -> str:
     if name in _WHAT:
         return f"the row is {_WHAT[name]}"
-    keys = ", ".join(str(key) for key in list(row)[:6])
+    keys = ", ".join(map(key_name, list(row)[:6]))
     return f"no known format has the keys {keys}" if keys else "the row is an empty object"
 
 
@@ -538,7 +538,8 @@ def _paired(row: dict[str, Any], sample: Sample) -> None:
 
 @_parser("ranked-nectar")
 def _ranked(row: dict[str, Any], sample: Sample) -> None:
-    answers = [(a.get("rank", 0), i) for i, a in enumerate(row.get("answers") or ()) if isinstance(a, dict)]
+    found = row.get("answers")
+    answers = [(a.get("rank", 0), i) for i, a in enumerate(found if isinstance(found, list) else ()) if isinstance(a, dict)]
     sample.messages = [_field(row, "prompt", "user")]
     if len(answers) < 2:
         sample.problem = "fewer than two ranked answers"
@@ -579,8 +580,8 @@ def _transcript(text: str, name: str, pointer: str) -> list[Message]:
 
 @_parser("hh-rlhf")
 def _hh(row: dict[str, Any], sample: Sample) -> None:
-    sides = [_transcript(str(row.get(key) or ""), "hh-rlhf", f"/{key}") for key in ("chosen", "rejected")]
-    _share_prompt(sample, *sides)
+    texts = {side: row.get(side) for side in ("chosen", "rejected")}
+    _share_prompt(sample, *(_transcript(t if isinstance(t, str) else "", "hh-rlhf", f"/{side}") for side, t in texts.items()))
 
 
 @_parser("preference-implicit")
@@ -652,9 +653,14 @@ def _gemini(row: dict[str, Any], sample: Sample) -> None:
         sample.tools = [
             {"type": "function", "function": declared}
             for tool in tools if isinstance(tool, dict)
-            for declared in (tool.get("functionDeclarations") or tool.get("function_declarations") or [])
+            for declared in _declared(tool)
         ]  # fmt: skip
         sample.tools_key = "tools"
+
+
+def _declared(tool: dict[str, Any]) -> list[Any]:
+    found = tool.get("functionDeclarations", tool.get("function_declarations"))
+    return found if isinstance(found, list) else []
 
 
 def _gemini_turn(item: dict[str, Any], role: str | None, pointer: str) -> Message:

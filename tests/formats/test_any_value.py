@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftdata.formats import FORMATS, canonical, detect_row, outline, parse, sample_id, shape
+from ftdata.formats import FORMATS, canonical, detect_row, outline, parse, read_plain, sample_id, shape
 
 scalars = (
     st.none()
@@ -37,6 +39,7 @@ def pass_through(row, name):
     canonical(sample)
     assert len(sample_id(sample)) == 32
     hash(shape(sample))
+    read_plain(row)
     assert shape(outline(sample)) == shape(sample)
     return sample
 
@@ -61,14 +64,69 @@ def test_a_row_that_is_no_object_is_no_sample(row):
         assert parse(row, "openai-chat").problem
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, 10**400, "\ud83d", {1: 2, None: 3}, b"bytes", {"a"}], ids=repr)
-def test_values_that_json_cannot_hold_pass(value):
+def nested(depth, wrap):
+    """A value inside as many lists or objects."""
+    value = "x"
+    for _ in range(depth):
+        value = wrap(value)
+    return value
+
+
+STRANGE = {
+    "lists in lists": nested(500, lambda inner: [inner]),
+    "objects in objects": nested(500, lambda inner: {"content": inner}),
+    "messages in messages": nested(400, lambda inner: {"messages": [inner], "role": "user"}),
+    "not a number": math.nan,
+    "infinity": math.inf,
+    "an integer of 400 digits": 10**400,
+    "an integer of 5,000 digits": 10**5000,
+    "a lone surrogate": "\ud83d",
+    "keys that are no text": {1: 2, None: 3, 10**5000: 4},
+    "bytes": b"bytes",
+    "a set": {"a"},
+}
+EXAMPLES = yaml.safe_load((Path(__file__).parent / "examples.yaml").read_text("utf-8"))
+
+
+def places(value, path=()):
+    """The path of everything inside a value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+def put(row, path, value):
+    """The row with another value at a path."""
+    if not path:
+        return value
+    copied = row.copy()
+    copied[path[0]] = put(row[path[0]], path[1:], value)
+    return copied
+
+
+@pytest.mark.parametrize("value", STRANGE.values(), ids=STRANGE)
+def test_any_strange_value_passes_at_any_place_of_any_format(value):
+    for example in EXAMPLES:
+        for path in places(example["row"]):
+            row = put(example["row"], path, value)
+            detect_row(row)
+            pass_through(row, example["format"])
+
+
+@pytest.mark.parametrize("value", STRANGE.values(), ids=STRANGE)
+def test_any_strange_value_passes_as_a_row_or_an_extra_value(value):
+    assert detect_row(value) in FORMATS
+    pass_through(value, "openai-chat")
     pass_through({"messages": [{"role": "user", "content": value, "x": value}], "y": value}, "openai-chat")
 
 
-def test_deep_nesting_passes():
-    deep = current = {}
-    for _ in range(400):
-        current["messages"] = [{"role": "user", "content": {}}]
-        current = current["messages"][0]["content"]
-    pass_through(deep, detect_row(deep))
+def test_a_row_of_keys_that_are_no_text_passes():
+    for name in FORMATS:
+        pass_through({1: "a", None: "b", 10**5000: "c", "messages": []}, name)
+
+
+def test_rows_of_very_many_keys_are_not_remembered():
+    row = {f"key{number}": number for number in range(10_000)}
+    assert detect_row(row) == "unknown"
+    assert len(pass_through(row, "unknown").extra) == 10_000
