@@ -37,8 +37,7 @@ def parse(row: Any, format: str, columns: Mapping[str, str] | None = None) -> Sa
     if not isinstance(row, dict):
         return Sample(known.id, known.kind, [], problem="the row is not an object")
     if columns:
-        renames = {own: name for name, own in columns.items()}
-        row = {renames.get(key, key): value for key, value in row.items()}
+        return _parse_renamed(row, known.id, columns)
     if len(row) == 1 and known.id in _PLAIN and type(row.get("messages")) is list:
         turns = parse_messages(row["messages"])
         problem = None if row["messages"] else "the conversation is empty"
@@ -53,6 +52,32 @@ def parse(row: Any, format: str, columns: Mapping[str, str] | None = None) -> Sa
     else:
         parser(row, sample)
     return sample
+
+
+def _parse_renamed(row: dict[str, Any], format: str, columns: Mapping[str, str]) -> Sample:
+    """Read the row under the format's own names, and point back to the names in the file.
+
+    A column that bears the name of another one's mapping gives way to it, and is kept as an extra key.
+    """
+    renames = {own: name for name, own in columns.items() if own in row and own != name}
+    aside = {key: value for key, value in row.items() if key not in renames and key in renames.values()}
+    sample = parse({renames.get(key, key): value for key, value in row.items() if key not in aside}, format)
+    sample.extra |= aside
+    places = {f"/{_escape(name)}": f"/{_escape(own)}" for own, name in renames.items()}
+    for message in sample.turns():
+        message.pointer = _moved(message.pointer, places)
+        for call in message.tool_calls:
+            call.pointer = _moved(call.pointer, places)
+    # Rules tell tools from functions by this name, and take a dot in it for a step.
+    own_tools = columns.get(sample.tools_key or "")
+    if sample.tools_key == "tools" and own_tools in renames and "." not in own_tools:
+        sample.tools_key = own_tools
+    return sample
+
+
+def _moved(pointer: str, places: Mapping[str, str]) -> str:
+    first = "/" + pointer[1:].partition("/")[0]
+    return places[first] + pointer[len(first) :] if first in places else pointer
 
 
 _USUAL = 64

@@ -91,9 +91,26 @@ def test_every_format_has_an_example():
 
 
 def test_a_row_of_renamed_columns_is_read_by_the_names_given():
-    sample = parse({"ask": "A knot?", "say": "Bowline.", "n": 1}, "prompt-completion", {"prompt": "ask", "completion": "say"})
+    row = {"ask/how": "A knot?", "say": "Bowline.", "n": 1}
+    sample = parse(row, "prompt-completion", {"prompt": "ask/how", "completion": "say"})
     assert said(sample.messages) == [["user", "A knot?"], ["assistant", "Bowline."]]
+    assert [resolve(row, message.content_pointer) for message in sample.messages] == ["A knot?", "Bowline."]
     assert sample.extra == {"n": 1}
+
+
+def test_pointers_of_renamed_lists_lead_to_the_file():
+    call = {"id": "c", "type": "function", "function": {"name": "sound", "arguments": "{}"}}
+    row = {"dialogue": [{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "content": "11 m"}], "defs": [{}]}
+    sample = parse(row, "openai-chat-tools", {"messages": "dialogue", "tools": "defs"})
+    assert resolve(row, sample.messages[0].tool_calls[0].pointer) == call
+    assert resolve(row, sample.messages[1].content_pointer) == "11 m"
+    assert sample.tools_key == "defs"
+
+
+def test_a_column_in_the_way_of_a_renamed_one_is_kept():
+    sample = parse({"prompt": "old", "ask": "new", "completion": "b"}, "prompt-completion", {"prompt": "ask"})
+    assert [message.text for message in sample.messages] == ["new", "b"]
+    assert sample.extra == {"prompt": "old"}
 
 
 @pytest.mark.parametrize("length", [1, 511, 512, 513, 600])

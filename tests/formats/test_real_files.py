@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from ftdata.formats import detect_row, parse, sample_id, summarise
 
-DATA = Path(os.environ.get("FTDATA_DATA", "/work/shared/data"))
+DATA = Path(__file__).parents[3] / "shared" / "data"
 MOST_ROWS = 400
 FILES = {
     "axolotl/alpaca-fr_3000.jsonl": "alpaca",
