@@ -1,4 +1,4 @@
-# ruff: noqa: E501, D102
+# ruff: noqa: D102
 """The samples without faults. Every function returns the same list on every machine."""
 
 import hashlib
@@ -12,12 +12,8 @@ from sources import groups, phrases, rows, tips, topics
 Row = dict[str, Any]
 PHRASES = phrases()
 
-BANMAL_SYSTEM = (
-    "너는 스물다섯 살 동네 친구 '루미'야. 언제나 다정한 반말로, 세 문장에서 다섯 문장으로 짧게 말해."
-)
-SUPPORT_KO_SYSTEM = (
-    "당신은 온라인 상점 '모아'의 고객 상담원입니다. 한국어 문의에는 부드러운 해요체로 답합니다."
-)
+BANMAL_SYSTEM = "너는 스물다섯 살 동네 친구 '루미'야. 언제나 다정한 반말로, 세 문장에서 다섯 문장으로 짧게 말해."
+SUPPORT_KO_SYSTEM = "당신은 온라인 상점 '모아'의 고객 상담원입니다. 한국어 문의에는 부드러운 해요체로 답합니다."
 SUPPORT_EN_SYSTEM = "You are the support agent of Harbour & Co. Be friendly, be brief and give the next step."
 DOMAIN_SYSTEM = "법률과 의료 정보를 누구나 알기 쉽게, 합쇼체로 안내합니다."
 JSON_SYSTEM = (
@@ -90,9 +86,7 @@ def support_ko() -> list[Row]:
             chosen = [tips(facts)[k] for k in group]
             names = [name for name, _ in chosen]
             ask = fill(deal("support_ask", 5), t=topic, a=", ".join(names[:-1]), b=names[-1])
-            answer = " ".join(
-                [deal("support_open", 5), *(tip for _, tip in chosen), deal("support_close", 6)]
-            )
+            answer = " ".join([deal("support_open", 5), *(tip for _, tip in chosen), deal("support_close", 6)])
             found.append(chat(f"{deal('support_lead', 3)} {ask}", answer, system=SUPPORT_KO_SYSTEM))
     return found
 
@@ -124,9 +118,7 @@ def joined(names: list[str]) -> str:
     return fill("{a:과} {b}", a=names[0], b=names[1]) if len(names) == 2 else ", ".join(names)
 
 
-def domain_sample(
-    field: str, topic_number: int, k: int, topic: str, facts: list[str], group: tuple[int, ...]
-) -> Row:
+def domain_sample(field: str, topic_number: int, k: int, topic: str, facts: list[str], group: tuple[int, ...]) -> Row:
     """One question about two or three sides of a topic."""
     leads = PHRASES[f"{field}_lead"]
     lead, remark = leads[(topic_number * 11 + k * 7) % len(leads)].split("|")
@@ -429,9 +421,7 @@ def sharegpt_ko() -> list[Row]:
                 fill(first[(number + k) % 3], t=topic, a=a), tip_a, fill(then[(number + 3 * k) % 4], b=b), tip_b,
             ]  # fmt: skip
             speakers = ["human", "gpt", "human", "gpt"]
-            found.append(
-                {"conversations": [{"from": s, "value": t} for s, t in zip(speakers, turns, strict=True)]}
-            )
+            found.append({"conversations": [{"from": s, "value": t} for s, t in zip(speakers, turns, strict=True)]})
     return found
 
 

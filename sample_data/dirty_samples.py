@@ -181,9 +181,7 @@ def structure(file: File) -> None:
     )
     change(
         "first-turn-not-user",
-        lambda r: r["messages"].insert(
-            1, {"role": "assistant", "content": "어서 오세요, 모아 상담실이에요."}
-        ),
+        lambda r: r["messages"].insert(1, {"role": "assistant", "content": "어서 오세요, 모아 상담실이에요."}),
         "the conversation opens with the assistant",
     )
     change(
@@ -203,9 +201,7 @@ def structure(file: File) -> None:
         also=["misplaced-system", "consecutive-roles"],
     )
     change("empty-content", lambda r: say(r, ""), "the answer is an empty string")
-    change(
-        "empty-content", lambda r: say(r, "   "), "the answer is only spaces", also=["surrounding-whitespace"]
-    )
+    change("empty-content", lambda r: say(r, "   "), "the answer is only spaces", also=["surrounding-whitespace"])
     change("missing-content", lambda r: r["messages"][2].pop("content"), "the answer has no content key")
     change("invalid-weight", set_key(2, "weight", 0.5), "weight 0.5; only 0 and 1 are allowed")
     change("weight-outside-assistant", set_key(1, "weight", 0), "a weight on the user's turn")
@@ -277,12 +273,8 @@ def texts(file: File) -> None:
         lambda t: "죄송하지만 저는 AI 언어 모델이라서 그 질문에는 답변해 드릴 수 없어요.",
         "the assistant refuses as an AI model",
     )
-    korean(
-        file, "placeholder-answer", lambda t: "TODO: 답변 작성 예정", "a note to self instead of an answer"
-    )
-    korean(
-        file, "template-variable", lambda t: "{{customer_name}} 고객님, " + t, "an unfilled template variable"
-    )
+    korean(file, "placeholder-answer", lambda t: "TODO: 답변 작성 예정", "a note to self instead of an answer")
+    korean(file, "template-variable", lambda t: "{{customer_name}} 고객님, " + t, "an unfilled template variable")
     korean(
         file,
         "cut-off-answer",
@@ -319,9 +311,7 @@ def texts(file: File) -> None:
     korean(
         file,
         "wrong-language",
-        lambda t: (
-            "You can change that in the app under Settings, and the new choice applies from the next order."
-        ),
+        lambda t: "You can change that in the app under Settings, and the new choice applies from the next order.",
         "a Korean question answered in English",
     )
     korean(
@@ -338,18 +328,14 @@ def texts(file: File) -> None:
     )
 
     def drift(row: Row) -> None:
-        row["messages"][0]["content"] = row["messages"][0]["content"].replace(
-            "고객 상담원입니다", "고객상담원이에요"
-        )
+        row["messages"][0]["content"] = row["messages"][0]["content"].replace("고객 상담원입니다", "고객상담원이에요")
 
     row = korean_row(file)
     drift(row)
     file.fault("drifting-system-prompt", row, "the system prompt differs slightly from all others", **three)
     row = korean_row(file)
     row["messages"][1]["content"] += f" 제 주민등록번호는 {resident_number()}이에요."
-    file.fault(
-        "personal-data", row, "a Korean resident number (right check digit, birthday in 2098)", **three
-    )
+    file.fault("personal-data", row, "a Korean resident number (right check digit, birthday in 2098)", **three)
     row = korean_row(file)
     row["messages"][1]["content"] += " 카드 번호는 4242-4242-4242-4242예요."
     file.fault("personal-data", row, "a card number (a well-known test number)", **three)
@@ -357,9 +343,7 @@ def texts(file: File) -> None:
     row["messages"][1]["content"] += " 연동 키는 " + "AKIA" + "Q4ZTN7WJ2LMX6RBD" + " 값을 쓰고 있어요."
     file.fault("secret", row, "a made-up cloud access key", **three)
     row = korean_row(file)
-    row["messages"][1]["content"] += (
-        " 주소는 postgres://report:" + "Vk7mQ2xTz9Lp" + "@db.internal:5432/orders 로 넣었어요."
-    )
+    row["messages"][1]["content"] += " 주소는 postgres://report:" + "Vk7mQ2xTz9Lp" + "@db.internal:5432/orders 로 넣었어요."
     file.fault("secret", row, "a password inside a database address", **three)
 
 
@@ -386,18 +370,14 @@ def called(row: Row) -> Row:
 def tools(pool: dict[str, list[Row]]) -> File:
     single = [row for row in pool["tools"] if sum(len(m.get("tool_calls", [])) for m in row["messages"]) == 1]
     file = File("tools.jsonl", single)
-    double = iter(
-        [row for row in pool["tools"] if any(len(m.get("tool_calls", [])) == 2 for m in row["messages"])]
-    )
+    double = iter([row for row in pool["tools"] if any(len(m.get("tool_calls", [])) == 2 for m in row["messages"])])
     function = lambda row: called(row)["tool_calls"][0]["function"]  # noqa: E731
     file.clean(2)
 
     def as_object(row: Row) -> None:
         function(row)["arguments"] = json.loads(function(row)["arguments"])
 
-    file.change(
-        "arguments-not-string", as_object, "arguments is an object, not a JSON string", also=["type-drift"]
-    )
+    file.change("arguments-not-string", as_object, "arguments is an object, not a JSON string", also=["type-drift"])
     file.change(
         "arguments-not-json",
         lambda r: function(r).__setitem__("arguments", "city=Oslo, unit=celsius"),
@@ -414,9 +394,7 @@ def tools(pool: dict[str, list[Row]]) -> File:
         "a call without id",
         also=["unknown-tool-call-id", "unanswered-tool-call"],
     )
-    file.change(
-        "incomplete-tool-call", lambda r: called(r)["tool_calls"][0].pop("type"), "a call without type"
-    )
+    file.change("incomplete-tool-call", lambda r: called(r)["tool_calls"][0].pop("type"), "a call without type")
     file.change(
         "incomplete-tool-call",
         lambda r: function(r).pop("name"),
@@ -460,9 +438,7 @@ def tools(pool: dict[str, list[Row]]) -> File:
         function(row)["arguments"] = json.dumps({**asked, "mood": "hopeful"})
 
     file.change("arguments-against-schema", without_required, "a required argument is missing")
-    file.change(
-        "arguments-against-schema", wrong_type, "arguments are lists where the schema wants single values"
-    )
+    file.change("arguments-against-schema", wrong_type, "arguments are lists where the schema wants single values")
     file.change("arguments-against-schema", unknown_argument, "an argument that the schema does not allow")
     file.change(
         "invalid-tool-definition",
@@ -482,9 +458,7 @@ def tools(pool: dict[str, list[Row]]) -> File:
         "tools is an object, not a list",
         also=["type-drift", "undefined-tool", "missing-tools"],
     )
-    file.change(
-        "missing-tools", lambda r: r.pop("tools"), "calls, but no tools at all", also=["undefined-tool"]
-    )
+    file.change("missing-tools", lambda r: r.pop("tools"), "calls, but no tools at all", also=["undefined-tool"])
 
     def odd_name(row: Row) -> None:
         name = function(row)["name"]
@@ -493,9 +467,7 @@ def tools(pool: dict[str, list[Row]]) -> File:
                 tool["function"]["name"] = f"{name}, please!"
         function(row)["name"] = f"{name}, please!"
 
-    file.change(
-        "invalid-tool-name", odd_name, "a function name with a comma, a space and an exclamation mark"
-    )
+    file.change("invalid-tool-name", odd_name, "a function name with a comma, a space and an exclamation mark")
     file.change(
         "ends-with-tool-result",
         lambda r: r["messages"].pop(),
@@ -541,9 +513,7 @@ def preference(pool: dict[str, list[Row]]) -> File:
         "two messages in preferred_output",
         lint={"target": ["openai"]},
     )
-    change(
-        "preference-not-single", lambda r: r["non_preferred_output"].clear(), "non_preferred_output is empty"
-    )
+    change("preference-not-single", lambda r: r["non_preferred_output"].clear(), "non_preferred_output is empty")
     change(
         "preference-not-single",
         lambda r: r["preferred_output"][0].__setitem__("role", "user"),
@@ -604,9 +574,7 @@ def preference_trl(pool: dict[str, list[Row]]) -> File:
         row["rejected"][1] = {"role": "user", "content": "매장은 몇 시까지 열어요?"}
 
     file.change("prompt-mismatch", other_question, "chosen and rejected answer different questions", issue=3)
-    file.change(
-        "prompt-mismatch", lambda r: r["rejected"].pop(0), "only chosen has the system message", issue=3
-    )
+    file.change("prompt-mismatch", lambda r: r["rejected"].pop(0), "only chosen has the system message", issue=3)
     file.change(
         "identical-preference",
         lambda r: r.__setitem__("rejected", deepcopy(r["chosen"])),
@@ -690,9 +658,7 @@ def broken(pool: dict[str, list[Row]]) -> File:
         "messages is an empty list",
         also=["missing-assistant-turn"],
     )
-    change(
-        "missing-messages", lambda r: r.__setitem__("messages", None), "messages is null", also=["type-drift"]
-    )
+    change("missing-messages", lambda r: r.__setitem__("messages", None), "messages is null", also=["type-drift"])
     change(
         "malformed-message",
         lambda r: r["messages"].__setitem__(2, r["messages"][2]["content"]),
@@ -721,9 +687,7 @@ def broken(pool: dict[str, list[Row]]) -> File:
     )
     change(
         "malformed-part",
-        lambda r: r["messages"][1].__setitem__(
-            "content", [{"type": "image_url", "image_url": "https://example.org/rash.png"}]
-        ),
+        lambda r: r["messages"][1].__setitem__("content", [{"type": "image_url", "image_url": "https://example.org/rash.png"}]),
         "image_url is a bare string",
         **drift,
     )
@@ -750,9 +714,7 @@ def bytes_file(pool: dict[str, list[Row]]) -> File:
         raw().replace("니다.".encode(), "니다.".encode("cp949"), 1),
         "four bytes of cp949 in a UTF-8 file",
     )
-    file.fault(
-        "invalid-bytes", raw().replace("니다.".encode(), b"\xff\xfe.", 1), "two bytes that no UTF-8 text has"
-    )
+    file.fault("invalid-bytes", raw().replace("니다.".encode(), b"\xff\xfe.", 1), "two bytes that no UTF-8 text has")
     file.fault(
         "control-character",
         raw().replace("니다.".encode(), "니\x00다.".encode(), 1),
@@ -772,9 +734,7 @@ def encodings(pool: dict[str, list[Row]]) -> list[File]:
     wide = File("utf16.jsonl", rows[12:24], "utf-16-le")
     wide.data = b"\xff\xfe"
     wide.clean(12)
-    wide.note(
-        "non-utf8-encoding", 1, "the whole file is UTF-16 with a byte order mark", also=["byte-order-mark"]
-    )
+    wide.note("non-utf8-encoding", 1, "the whole file is UTF-16 with a byte order mark", also=["byte-order-mark"])
     marked = File("bom.jsonl", rows[24:36])
     marked.data = b"\xef\xbb\xbf"
     marked.clean(12)
@@ -810,9 +770,7 @@ def cut_archive(rows: list[Row]) -> File:
         size = len(raw).to_bytes(2, "little")
         block = b"\x00" + size + bytes(255 - byte for byte in size) + raw
         file.data += block if k < 8 else block[: len(block) // 2]
-    file.note(
-        "truncated-file", 9, "the archive stops in the middle of the ninth sample", also=["invalid-json"]
-    )
+    file.note("truncated-file", 9, "the archive stops in the middle of the ninth sample", also=["invalid-json"])
     return file
 
 
@@ -834,9 +792,7 @@ def alpaca(pool: dict[str, list[Row]]) -> File:
         "there is no output",
         also=["missing-assistant-turn", "mixed-formats"],
     )
-    change(
-        "wrong-content-type", lambda r: r.__setitem__("output", 14), "output is a number", also=["type-drift"]
-    )
+    change("wrong-content-type", lambda r: r.__setitem__("output", 14), "output is a number", also=["type-drift"])
     change(
         "malformed-message",
         lambda r: r.__setitem__("history", [["지난번에 알려 주신 내용이 무엇이었나요?"]]),
@@ -1045,9 +1001,7 @@ def json_task(pool: dict[str, list[Row]]) -> File:
         issue=3,
         also=["cut-off-answer"],
     )
-    change(
-        "not-json", edit_answer(lambda t: f"```json\n{t}\n```"), "JSON wrapped in a Markdown fence", issue=3
-    )
+    change("not-json", edit_answer(lambda t: f"```json\n{t}\n```"), "JSON wrapped in a Markdown fence", issue=3)
     change(
         "different-json-keys",
         edit_answer(lambda t: t.replace('"urgency"', '"priority"')),
@@ -1080,9 +1034,7 @@ def long_files(pool: dict[str, list[Row]]) -> list[File]:
     facts = [row["messages"][2]["content"] for row in clean.support_en()[:60]]
     line = small.change(
         "longer-than-default",
-        lambda r: r["messages"][1].__setitem__(
-            "content", "Summarise your help pages for me. " + " ".join(facts[:30])
-        ),
+        lambda r: r["messages"][1].__setitem__("content", "Summarise your help pages for me. " + " ".join(facts[:30])),
         "about 1,500 tokens; TRL keeps 1,024 unless told otherwise",
         **trl,
     )

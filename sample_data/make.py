@@ -1,4 +1,4 @@
-# ruff: noqa: E501, D103
+# ruff: noqa: D103
 """Write `clean/`, `dirty/`, `faults.jsonl` and `README.md`; `--check` verifies what is on disk instead.
 
 python sample_data/make.py          write everything
@@ -108,9 +108,7 @@ def readme(dirty: list[File], faults: list[Row], files: dict[str, bytes]) -> str
     lines = [(HERE / "texts" / "readme_head.md").read_text("utf-8").rstrip(), "", "## Clean files", ""]
     lines += ["| file | samples | size | what it is |", "|---|---|---|---|"]
     for name, (rows, what) in clean_files().items():
-        lines.append(
-            f"| `clean/{name}` | {len(rows):,} | {len(files[f'clean/{name}']) // 1000:,} kB | {what} |"
-        )
+        lines.append(f"| `clean/{name}` | {len(rows):,} | {len(files[f'clean/{name}']) // 1000:,} kB | {what} |")
     lines += ["", f"## Dirty files ({len(faults)} planted faults)", ""]
     lines += ["| file | size | faults | what it is |", "|---|---|---|---|"]
     for file in dirty:
@@ -190,16 +188,10 @@ def check_lines(files: dict[str, bytes], faults: list[Row]) -> list[str]:
             text = files[fault["file"]].decode().split("\n")[fault["line"] - 1]
             found += [] if text == "  {" else [f"{fault['file']}:{fault['line']} is no element"]
     for name, data in files.items():
-        if name.split("/")[-1].split(".")[0] in CONTAINER or not (
-            name.endswith(".jsonl") or name == "dirty/lines.json"
-        ):
+        if name.split("/")[-1].split(".")[0] in CONTAINER or not (name.endswith(".jsonl") or name == "dirty/lines.json"):
             continue
         for number, line in enumerate(data.decode().removesuffix("\n").split("\n"), 1):
-            found += (
-                []
-                if parses(line) != (number in unparsed[name])
-                else [f"{name}:{number} parses unlike its faults"]
-            )
+            found += [] if parses(line) != (number in unparsed[name]) else [f"{name}:{number} parses unlike its faults"]
     return found
 
 
@@ -218,9 +210,7 @@ def parses(line: str) -> bool:
 def check(files: dict[str, bytes]) -> int:
     """Print what is wrong; 1 if anything is."""
     found = [f"{name} differs on disk" for name, data in files.items() if (HERE / name).read_bytes() != data]
-    on_disk = {
-        str(path.relative_to(HERE)) for folder in ("clean", "dirty") for path in (HERE / folder).iterdir()
-    }
+    on_disk = {str(path.relative_to(HERE)) for folder in ("clean", "dirty") for path in (HERE / folder).iterdir()}
     found += [f"{name} is not ours" for name in sorted(on_disk - set(files))]
     found += check_lines(files, [json.loads(line) for line in files["faults.jsonl"].splitlines()])
     for name, (rows, _) in clean_files().items():

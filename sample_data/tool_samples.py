@@ -1,4 +1,4 @@
-# ruff: noqa: E501, D103
+# ruff: noqa: D103
 """English conversations with tool calls: single, parallel, one after another, and none."""
 
 import hashlib
@@ -41,9 +41,7 @@ TOOLS = {
         schema(["restaurant", "guests", "time"], restaurant=TEXT, guests=WHOLE, time=TEXT),
     ),
     "set_timer": tool("set_timer", "Start a timer", schema(["minutes", "label"], minutes=WHOLE, label=TEXT)),
-    "find_recipe": tool(
-        "find_recipe", "Find a recipe", schema(["ingredient"], ingredient=TEXT, max_minutes=WHOLE)
-    ),
+    "find_recipe": tool("find_recipe", "Find a recipe", schema(["ingredient"], ingredient=TEXT, max_minutes=WHOLE)),
     "library_hours": tool(
         "library_hours",
         "Opening hours of a library branch",
@@ -189,9 +187,7 @@ def arguments(name: str, k: int) -> tuple[Row, Row]:
         amount = 20 * (k * 7 % 61 + 2)
         return {"amount": amount, "source": source, "target": target}, {"result": round(amount * rate)}
     if name == "order_status":
-        return {"reference": f"{'KLMPRTVX'[k % 8]}{'BDFHJ'[k % 5]}-{110 + 37 * k % 883}"}, {
-            "stage": STAGES[k % 4]
-        }
+        return {"reference": f"{'KLMPRTVX'[k % 8]}{'BDFHJ'[k % 5]}-{110 + 37 * k % 883}"}, {"stage": STAGES[k % 4]}
     if name == "book_table":
         spot = ["window", "fireplace", "bar", "garden door", "stairs"][k % 5]
         time = f"{17 + k % 5}:{(k * 15) % 60:02d}"
@@ -252,18 +248,14 @@ def tool_chat(names: list[str], k: int, style: str) -> Row:
     """A conversation that uses the tools at once (`parallel`) or one after another (`steps`)."""
     lead, closing = LEADS[k * 5 % len(LEADS)], CLOSINGS[k * 4 % len(CLOSINGS)]
     asks, answers = zip(*(lines(name, k + part) for part, name in enumerate(names)), strict=True)
-    question = f"{lead} " + (
-        " ".join([asks[0] if lead.endswith(",") else capital(asks[0]), *map(capital, asks[1:])])
-    )
+    question = f"{lead} " + (" ".join([asks[0] if lead.endswith(",") else capital(asks[0]), *map(capital, asks[1:])]))
     messages: list[Row] = [{"role": "user", "content": question}]
     calls = [call(name, arguments(name, k + part)[0], k, part, style) for part, name in enumerate(names)]
     results = [json.dumps(arguments(name, k + part)[1]) for part, name in enumerate(names)]
     rounds = [list(range(len(names)))] if style == "parallel" else [[part] for part in range(len(names))]
     for parts in rounds:
         messages.append({"role": "assistant", "content": "", "tool_calls": [calls[part] for part in parts]})
-        messages += [
-            {"role": "tool", "tool_call_id": calls[part]["id"], "content": results[part]} for part in parts
-        ]
+        messages += [{"role": "tool", "tool_call_id": calls[part]["id"], "content": results[part]} for part in parts]
     messages.append({"role": "assistant", "content": " ".join([*map(capital, answers), closing])})
     return {"messages": messages, "tools": offered(names, k)}
 

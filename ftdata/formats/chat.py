@@ -15,25 +15,15 @@ _POINTERS = {base: tuple(f"{base}/{index}" for index in range(_CACHED)) for base
 PLAIN_ROLES = frozenset({"system", "user", "assistant", "developer", "tool"})
 WEIGHT_KEYS = ("weight", "loss_weight", "loss", "loss_scale", "train", "training")
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
-KNOWN = frozenset(
-    {
-        "role",
-        "content",
-        "name",
-        "tool_calls",
-        "tool_call_id",
-        "function_call",
-        "refusal",
-        *WEIGHT_KEYS,
-        *REASONING_KEYS,
-    }
-)
 COHERE = {"System": "system", "User": "user", "Chatbot": "assistant", "Tool": "tool"}
 _PARTS = {
     "text": "text", "input_text": "text", "output_text": "text", "image_url": "image", "image": "image", "input_image": "image",
     "input_audio": "audio", "audio": "audio", "audio_url": "audio", "video": "video", "video_url": "video", "file": "file",
     "document": "file", "refusal": "refusal", "reasoning": "reasoning", "thinking": "thinking",
 }  # fmt: skip
+_RESULT_KEYS = frozenset("type tool_use_id toolUseId content is_error status cache_control".split())
+# Where a medium has its address: OpenAI, Anthropic and Bedrock sources, Gemini's file data.
+_ADDRESSES = ("url", "uri", "fileUri", "file_url", "file_id")
 
 
 def pointers(base: str, count: int) -> Sequence[str]:
@@ -77,24 +67,28 @@ def parse_message(item: Any, pointer: str, roles: Mapping[str, str] | None = Non
     for key, value in item.items():
         if key in ("role", text_key) or (key == "from" and text_key == "value"):
             continue
+        # Tables and Arrow write every key into every row: a null says nothing, and undoes nothing.
         if key == "tool_calls":
-            message.tool_calls = _tool_calls(value, f"{pointer}/tool_calls")
+            message.tool_calls = [*message.tool_calls, *_tool_calls(value, f"{pointer}/tool_calls")]
             if not isinstance(value, list) and value is not None:
                 message.extra[key] = value
         elif key == "function_call":
             if isinstance(value, dict):
-                message.tool_calls = [_legacy_call(value, f"{pointer}/function_call")]
+                message.tool_calls = [*message.tool_calls, _legacy_call(value, f"{pointer}/function_call")]
             elif value is not None:
                 message.extra[key] = value
         elif key == "tool_call_id":
             message.tool_call_id = value
         elif key == "name":
             message.name = value
-        elif key in WEIGHT_KEYS and (value is not None or key == "weight"):
-            message.weight, message.weight_key = value, key
+        elif key in WEIGHT_KEYS:
+            _take_weight(message, key, value)
         elif key in REASONING_KEYS and (value is None or isinstance(value, str)):
-            message.reasoning, message.reasoning_key = value or None, key
-        elif key not in WEIGHT_KEYS:
+            if message.reasoning is None and (value or message.reasoning_key is None):
+                message.reasoning, message.reasoning_key = value or None, key
+            elif value and value != message.reasoning:
+                message.extra[key] = value
+        else:
             message.extra[key] = value
     if role == "function" and roles is None:
         message.role = "tool"
@@ -102,8 +96,20 @@ def parse_message(item: Any, pointer: str, roles: Mapping[str, str] | None = Non
         _lift_reasoning(message)
     if not results:
         return [message]
-    rest = [message] if isinstance(content, list) and content else []
-    return [*results, *rest]
+    if content or message.tool_calls:
+        return [*results, message]
+    results[0].extra |= message.extra
+    results[0].weight, results[0].weight_key = message.weight, message.weight_key
+    return results
+
+
+def _take_weight(message: Message, key: str, value: Any) -> None:
+    """The first weight counts, another trainer's beside it is kept. Only OpenAI's own key is judged when it is null."""
+    if message.weight is not None:
+        if value is not None:
+            message.extra[key] = value
+    elif value is not None or (key == "weight" and message.weight_key is None):
+        message.weight, message.weight_key = value, key
 
 
 def _lift_reasoning(message: Message) -> None:
@@ -162,14 +168,10 @@ def _tool_result(raw: dict[str, Any], pointer: str) -> Message:
         content = [parse_part(part) for part in content]
     elif not isinstance(content, str | None):
         content = Malformed(content)
-    return Message(
-        "tool",
-        content,
-        pointer,
-        "content",
-        tool_call_id=raw.get("tool_use_id", raw.get("toolUseId")),
-        source_role="tool_result",
-    )
+    message = Message("tool", content, pointer, "content", source_role="tool_result")
+    message.tool_call_id = raw.get("tool_use_id", raw.get("toolUseId"))
+    message.extra = {key: value for key, value in raw.items() if key not in _RESULT_KEYS}
+    return message
 
 
 def parse_part(item: Any) -> Part:
@@ -183,14 +185,27 @@ def parse_part(item: Any) -> Part:
         if isinstance(item.get("text"), str):
             return Part("text", item["text"], None, item)
         media = next((key for key in ("image", "video", "audio", "document") if key in item), None)
-        return Part(media or "", None, None, item) if media else Part("", None, None, item)
+        return Part(media, None, address(item[media]), item) if media else Part("", None, None, item)
     name = _PARTS.get(kind, kind) if isinstance(kind, str) else ""
     if name in ("text", "refusal", "reasoning", "thinking"):
         text = item.get("text", item.get("value", item.get(name)))
         return Part(name, text if isinstance(text, str) else None, None, item)
     value = item.get("value", item.get(kind) if isinstance(kind, str) else None)
-    url = value.get("url", value.get("data")) if isinstance(value, dict) else value
-    return Part(name, None, url if isinstance(url, str) else None, item)
+    return Part(name, None, address(item.get("source") if value is None else value), item)
+
+
+def address(value: Any) -> str | None:
+    """Return the address of a medium: as it stands, inside an object, or as a data URL of the data that is given."""
+    while isinstance(value, dict):
+        found = next((value[key] for key in _ADDRESSES if isinstance(value.get(key), str)), None)
+        if found is not None:
+            return str(found)
+        data = next((value[key] for key in ("data", "bytes", "file_data") if isinstance(value.get(key), str)), None)
+        if data is not None:
+            mime = next((value[key] for key in ("media_type", "mimeType", "format") if isinstance(value.get(key), str)), "")
+            return data if data.startswith("data:") else f"data:{mime};base64,{data}"
+        value = value.get("source", value.get("s3Location"))
+    return value if isinstance(value, str) else None
 
 
 def _text(value: Any) -> str | None:
