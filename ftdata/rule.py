@@ -10,13 +10,13 @@ file       nothing: the reader reports it          (no function body)
 structure  an outline: the sample without its text an iterator of ``At``; runs once for each distinct shape
 content    a whole sample                          an iterator of ``At``; runs where ``when(outline)`` is true
 measure    ``m``, the names of the measures        one boolean polars expression; all run in one ``select``
+text       one text that may match (see ``hint``)  an iterator of ``Spot``, the characters at fault in it
 dataset    ``data``, the table of every sample     an iterator of ``Hit``, or nothing
 ========== ======================================= ==========================================================
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +26,9 @@ from typing import Any, Literal
 from ftdata.types import Kind, Message, Severity
 
 Category = Literal["correctness", "suspicious", "quality", "safety", "pedantic"]
-Scope = Literal["file", "structure", "content", "measure", "dataset"]
+Scope = Literal["file", "structure", "content", "measure", "text", "dataset"]
+Turn = Literal["system", "question", "answer"]
+Slot = Literal["content", "reasoning", "arguments"]
 Safety = Literal["safe", "unsafe", "manual"]
 
 CATEGORY_SEVERITY: dict[str, Severity] = {
@@ -71,20 +73,36 @@ def at(
 
 
 @dataclass(slots=True)
+class Spot:
+    """The characters of a text at which a text rule finds fault, ``start`` to ``end`` in code points."""
+
+    start: int
+    end: int
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def spot(start: int, end: int, **values: Any) -> Spot:
+    """Return a spot; a shorthand for rules."""
+    return Spot(start, end, values)
+
+
+@dataclass(slots=True)
 class Hit:
     """One finding of a dataset rule. ``row`` indexes the table, ``None`` means the whole set.
 
-    ``other`` indexes the partner row that the finding names as ``{other}``, if any.
+    ``other`` indexes the partner row that the finding names as ``{other}``, if any; ``turn`` is what to show of the
+    sample.
     """
 
     row: int | None = None
     other: int | None = None
+    turn: Turn | None = None
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def hit(row: int | None = None, other: int | None = None, **values: Any) -> Hit:
+def hit(row: int | None = None, other: int | None = None, *, turn: Turn | None = None, **values: Any) -> Hit:
     """Return a finding of a dataset rule; a shorthand for rules."""
-    return Hit(row, other, values)
+    return Hit(row, other, turn, values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +112,12 @@ class Rule:
     ``params`` are the parameters with their defaults; ``needs`` the columns a dataset rule reads; ``when`` the
     filter on outlines of a content rule; ``kinds`` the kinds of samples that are judged; ``on`` whether the
     rule runs without being asked for; ``catalogue`` the numbers of the format catalogue it answers.
+
+    A text rule sees the texts of these ``roles`` (all if empty) and ``slots``, only those that are trained on if
+    ``trained``. Of them it sees those for which ``hint`` is true: a regex that Rust and Python read alike (no look-around,
+    no back references), or a function of a polars column of texts and the parameters that answers a boolean expression;
+    the column "question" holds the user turn right before a text, if there is one.
+    A hint is run over every text there is, so it should be cheap, and may be true too often but never false wrongly.
     """
 
     code: str
@@ -108,6 +132,10 @@ class Rule:
     needs: tuple[str, ...] = ()
     when: Callable[..., bool] | None = None
     locate: Callable[..., Iterable[At]] | None = None
+    roles: tuple[str, ...] = ()
+    trained: bool = False
+    slots: tuple[Slot, ...] = ("content", "reasoning")
+    hint: str | Callable[..., Any] | None = None
     kinds: tuple[Kind, ...] = CONVERSATIONS
     on: bool = True
     fix_safety: Safety | None = None
@@ -143,6 +171,10 @@ def rule(
     needs: Iterable[str] = (),
     when: Callable[..., bool] | None = None,
     locate: Callable[..., Iterable[At]] | None = None,
+    roles: Iterable[str] = (),
+    trained: bool = False,
+    slots: Iterable[Slot] = ("content", "reasoning"),
+    hint: str | Callable[..., Any] | None = None,
     kinds: Iterable[Kind] = CONVERSATIONS,
     on: bool = True,
     fix_safety: Safety | None = None,
@@ -173,6 +205,10 @@ def rule(
             needs=tuple(needs),
             when=when,
             locate=locate,
+            roles=tuple(roles),
+            trained=trained,
+            slots=tuple(slots),
+            hint=hint,
             kinds=tuple(kinds),
             on=on,
             fix_safety=fix_safety,
@@ -185,44 +221,11 @@ def rule(
     return declare
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A text pattern to look for: a measure made on the fly by ``m.matches``.
-
-    ``regex`` must mean the same to Python's ``re`` and to Rust's regex (no look-around, no back references).
-    ``roles`` limit it to turns of these roles, ``trained`` to texts that are trained on, ``foreign`` to texts that are
-    not all ASCII.
-    """
-
-    regex: str
-    roles: tuple[str, ...] = ()
-    trained: bool = False
-    foreign: bool = False
-
-    @property
-    def column(self) -> str:
-        """The name of the measure's column."""
-        return f"~{'|'.join(self.roles)}~{int(self.trained)}~{self.regex}"
-
-
 class Columns:
     """The measures as polars columns: ``m.n_tokens`` is ``pl.col("n_tokens")``, and is remembered as needed."""
 
     def __init__(self) -> None:
         self.touched: list[str] = []
-        self.patterns: list[Pattern] = []
-
-    def matches(self, regex: str, *, roles: Iterable[str] = (), trained: bool = False, foreign: bool = False) -> Any:
-        """True where a text of the sample matches; findings are located by the same pattern.
-
-        ``foreign`` says that no ASCII text can match, which saves looking at those.
-        """
-        import polars as pl
-
-        pattern = Pattern(regex, tuple(roles), trained, foreign)
-        if pattern not in self.patterns:
-            self.patterns.append(pattern)
-        return pl.col(pattern.column)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -240,9 +243,3 @@ def find_rule(name: str) -> Rule | None:
     if found is None:
         found = next((r for r in RULES.values() if r.code == name.upper()), None)
     return found
-
-
-@functools.lru_cache(maxsize=512)
-def compiled(regex: str) -> re.Pattern[str]:
-    """The pattern as Python reads it; ``(?i)`` and the like stand at its start, as in Rust."""
-    return re.compile(regex)

@@ -604,7 +604,7 @@ def broken(pool: dict[str, list[Row]]) -> File:
         "invalid-json",
         text().replace("합쇼체로", "합쇼체로\t", 1),
         "a raw tab inside a string",
-        also=["control-character"],
+        also=["control-character", "drifting-system-prompt"],
     )
     whole = text()
     cut = whole.index(". ") + 1
@@ -999,7 +999,7 @@ def json_task(pool: dict[str, list[Row]]) -> File:
         edit_answer(lambda t: t[: t.index('"summary"')]),
         "the JSON stops before its last key",
         issue=3,
-        also=["cut-off-answer"],
+        also=["cut-off-answer", "surrounding-whitespace"],
     )
     change("not-json", edit_answer(lambda t: f"```json\n{t}\n```"), "JSON wrapped in a Markdown fence", issue=3)
     change(

@@ -17,7 +17,7 @@ ALLOWED = {
     "read": {"types", "errors"},
     "formats": {"types", "errors"},
     "measure": {"types", "errors", "rule", "formats"},
-    "checks": {"types", "rule", "checks"},
+    "checks": {"types", "rule", "measure", "checks"},
     "report": {"types", "errors"},
     "write": {"types", "errors"},
     "packs": {"types", "errors", "rule"},

@@ -4,6 +4,36 @@ A check is code; a pack (``rules/*.yaml``) chooses which checks run. A file here
 types it speaks of, nothing else of ftdata.
 """
 
-from ftdata.checks import counts, definitions, duplicates, file, masks, preference, roles, schema, tokens, tools
+from ftdata.checks import (
+    answers,
+    balance,
+    characters,
+    counts,
+    definitions,
+    duplicates,
+    file,
+    masks,
+    preference,
+    roles,
+    schema,
+    style,
+    tokens,
+    tools,
+)
 
-__all__ = ["counts", "definitions", "duplicates", "file", "masks", "preference", "roles", "schema", "tokens", "tools"]
+__all__ = [
+    "answers",
+    "balance",
+    "characters",
+    "counts",
+    "definitions",
+    "duplicates",
+    "file",
+    "masks",
+    "preference",
+    "roles",
+    "schema",
+    "style",
+    "tokens",
+    "tools",
+]

@@ -55,7 +55,7 @@ def exact_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     Safe: the first one stays.
     """
     for index, first in _repeats(_spoken(data.train), "id").iter_rows():
-        yield hit(index, first)
+        yield hit(index, first, turn="question")
 
 
 @rule(
@@ -79,7 +79,7 @@ def normalised_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     frame = _spoken(data.train).select("index", "id", "normal_key")
     frame = _without(frame, _repeats(frame, "id"))
     for index, first in _repeats(frame, "normal_key").iter_rows():
-        yield hit(index, first)
+        yield hit(index, first, turn="question")
 
 
 @rule(
@@ -108,7 +108,7 @@ def conflicting_answers(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     frame = frame.filter(pl.col("prompt_key").is_duplicated())
     frame = _without(frame, _repeats(frame, "prompt_key", "answer_key"))
     for index, first in _repeats(frame, "prompt_key").iter_rows():
-        yield hit(index, first)
+        yield hit(index, first, turn="question")
 
 
 @rule(

@@ -370,40 +370,6 @@ def type_drift(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
         yield hit(index, field=field, found=found, usual=usual)
 
 
-@rule(
-    "FT035", "mojibake", category="suspicious", scope="measure", kinds=ANY_KIND, catalogue=["F020"],
-    message="text that was decoded in the wrong encoding: {match}", help="restore it from the source, or repair it with ftfy",
-    fix_safety="unsafe",
-)  # fmt: skip
-def mojibake(m: Any, p: dict[str, Any]) -> Any:
-    """Text that was written in one encoding and read in another.
-
-    ## Why
-    The model learns to write the damage. It comes from one wrong step in an export and hides in a few rows.
-
-    ## Example
-    ``cafÃ©`` for café, ``donâ€™t`` for don't, ``ì•ˆë…•`` for 안녕, and U+FFFD, the replacement character.
-
-    ## Fix safety
-    Unsafe: some damage can be undone exactly, some only guessed.
-    """
-    return m.matches(MOJIBAKE, foreign=True)
-
-
-# UTF-8 read as cp1252 or Latin-1: a lead byte as a letter, continuation bytes as symbols or C1 controls.
-_LEAD2 = "[\u00c2\u00c3\u00c4\u00c5\u00ce\u00cf\u00d0\u00d1]"
-_TAIL = "[\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201a\u201c-\u201e\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]"
-MOJIBAKE = (
-    "\ufffd"
-    f"|[a-zA-Z]\u00c3[\u00a0-\u00bc\u0192\u201e\u2026\u2020\u2021\u2030\u0160\u0152\u017d]"
-    f"|\u00e2\u20ac[\u0153\u009d\u0161\u02dc\u2122\u201c\u201d\u00a6\u00a2\u2013\u2014]"
-    f"|[\u00ea\u00eb\u00ec\u00ed]{_TAIL}{_TAIL}[ \u00ea\u00eb\u00ec\u00ed]"
-    f"|(?:{_LEAD2}{_TAIL}){{3,}}"
-    f"|[\u00e3\u00e4\u00e5\u00e6\u00e7\u00e8\u00e9]{_TAIL}{_TAIL}[\u00e3\u00e4\u00e5\u00e6\u00e7\u00e8\u00e9]{_TAIL}{_TAIL}"
-    f"|\u00f0\u0178{_TAIL}{_TAIL}"
-)
-
-
 def _today(p: dict[str, Any]) -> datetime.date:
     return datetime.date.fromisoformat(p["today"]) if p["today"] else datetime.date.today()
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ftdata.rule import TRAINED, At, at, rule
+from ftdata.rule import TRAINED, At, Spot, at, rule, spot
 from ftdata.types import Sample
 
 
@@ -82,17 +82,17 @@ SPECIAL_TOKENS = (
 )  # fmt: skip
 
 
-def _pattern(tokens: Any) -> str:
-    return "|".join(re.escape(token) for token in tokens)
+def _written_out(text: Any, p: dict[str, Any]) -> Any:
+    return text.str.contains_any(p["tokens"])
 
 
 @rule(
-    "FT204", "special-token", category="suspicious", scope="measure", params={"tokens": list(SPECIAL_TOKENS)},
+    "FT204", "special-token", category="suspicious", scope="text", hint=_written_out, params={"tokens": list(SPECIAL_TOKENS)},
     catalogue=["L006", "Q010"],
-    message="the text holds the special token {match}", help="remove it from the text; the chat template adds its own",
+    message="the text holds the special token {token}", help="remove it from the text; the chat template adds its own",
     fix_safety="unsafe",
 )  # fmt: skip
-def special_token(m: Any, p: dict[str, Any]) -> Any:
+def special_token(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     """A control token of a chat template or tokenizer, written out inside a text.
 
     ## Why
@@ -106,7 +106,9 @@ def special_token(m: Any, p: dict[str, Any]) -> Any:
     ## Fix safety
     Unsafe: text about chat templates may mean it.
     """
-    return m.matches(_pattern(p["tokens"]))
+    match = re.search("|".join(map(re.escape, p["tokens"])), text)
+    if match:
+        yield spot(*match.span(), token=match.group())
 
 
 @rule(

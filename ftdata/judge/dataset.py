@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ftdata.types import InputReport
+from ftdata.rule import Turn
+from ftdata.types import InputReport, Message, Sample
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from ftdata.read import Input
+
+READ_AGAIN = 64 << 20
 
 
 @dataclass(slots=True)
@@ -21,6 +27,7 @@ class FileCounts:
     faults: dict[str, int] = field(default_factory=dict)
     kinds: dict[str, int] = field(default_factory=dict)
     problem: str | None = None
+    item: Input | None = None
 
 
 class Dataset:
@@ -30,9 +37,15 @@ class Dataset:
     for evaluation), and the measures that the selected dataset rules need.
     """
 
-    def __init__(self, table: pl.DataFrame, files: Sequence[FileCounts]) -> None:
+    def __init__(
+        self, table: pl.DataFrame, files: Sequence[FileCounts], format: str | None = None, mapping: Mapping[str, str] | None = None
+    ) -> None:
+        """``format`` and ``mapping`` are those that the rows were parsed with."""
         self.table = table
         self.files = files
+        self._format = format
+        self._mapping = mapping
+        self._fetched: dict[int, Sample | None] = {}
 
     @property
     def count(self) -> int:
@@ -43,6 +56,12 @@ class Dataset:
     def train(self) -> pl.DataFrame:
         """The samples of the training files, with their ``index`` in the table."""
         return self._part(held=False)
+
+    @cached_property
+    def sets(self) -> list[pl.DataFrame]:
+        """The samples of each training file on their own: a style is the style of a file, not of a folder."""
+        train = self.train
+        return train.partition_by("file", maintain_order=True) if train["file"].n_unique() > 1 else [train]
 
     @cached_property
     def eval(self) -> pl.DataFrame:
@@ -56,6 +75,39 @@ class Dataset:
         kept = (pl.col("held") == held) & (pl.col("kind") != "none")
         # A filter copies the table; most inputs are all training data, and need none.
         return table if table.select(kept.all()).item() else table.filter(kept)
+
+    def samples(self, indexes: Sequence[int]) -> list[Sample | None]:
+        """Read some samples once more, for the table holds no texts; ``None`` where a file cannot be read again.
+
+        Files that have to be read from their beginning (compressed ones, arrays) are read again up to 64 MB.
+        """
+        from ftdata.errors import ReadError
+        from ftdata.formats import detect_row, parse
+        from ftdata.read import read_rows
+
+        missing = sorted({index for index in indexes if index not in self._fetched})
+        places = self.table.select("file", "line", "offset", "row")[missing].rows() if missing else []
+        by_file: dict[int, list[tuple[int, tuple[int | None, int | None, int]]]] = {}
+        for index, (file, line, offset, row) in zip(missing, places, strict=True):
+            by_file.setdefault(file, []).append((index, (line, offset, row)))
+        for file, wanted in by_file.items():
+            item = self.files[file].item
+            values: list[Any] = [None] * len(wanted)
+            if item is not None and (item.container == "jsonl" or item.size <= READ_AGAIN):
+                with suppress(ReadError):
+                    values = read_rows(item, [place for _, place in wanted])
+            for (index, _), value in zip(wanted, values, strict=True):
+                known = value is not None
+                self._fetched[index] = parse(value, self._format or detect_row(value), self._mapping) if known else None
+        return [self._fetched[index] for index in indexes]
+
+    def turns(self, indexes: Sequence[int], turn: Turn) -> list[Message | None]:
+        """The turn of each sample that findings show: its first system turn, its last question or its last answer."""
+        return [sample and turn_of(sample, turn) for sample in self.samples(indexes)]
+
+    def texts(self, indexes: Sequence[int], turn: Turn) -> list[str | None]:
+        """The text of that turn."""
+        return [message.text if message is not None else None for message in self.turns(indexes, turn)]
 
     def first_of_file(self, number: int) -> int | None:
         """Return the index of a file's first sample."""
@@ -132,6 +184,15 @@ class Dataset:
         file, line, row = place
         path = self.files[file].report.path
         return f"{path}:{line}" if line is not None else f"{path} row {row}"
+
+
+_ROLES: dict[Turn, tuple[str, ...]] = {"system": ("system", "developer"), "question": ("user",), "answer": ("assistant",)}
+
+
+def turn_of(sample: Sample, turn: Turn) -> Message | None:
+    """Return the turn of a sample that a finding shows: its first system turn, its last question or its last answer."""
+    found = [message for message in (*sample.messages, *sample.chosen) if message.role in _ROLES[turn]]
+    return (found[0] if turn == "system" else found[-1]) if found else None
 
 
 def _pairs(types: str | None) -> list[tuple[str, str]]:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from ftdata.errors import ReadError
 from ftdata.formats import detect_row, outline, parse, read_plain, sample_id, shape
+from ftdata.judge.excerpt import describe, excerpt, fill
 from ftdata.judge.plan import Plan
 from ftdata.judge.position import find_pointer, line_and_column
-from ftdata.measure.batch import Batch, ShapeFacts, arguments_text, shape_facts
+from ftdata.judge.texts import TextRules, place
+from ftdata.measure.batch import Batch, ShapeFacts, shape_facts
 from ftdata.measure.registry import MEASURES
 from ftdata.measure.tokens import Tokenizer, load_tokenizer
-from ftdata.rule import At, Columns, Pattern, Rule
-from ftdata.types import Chunk, Fault, Message, Sample
+from ftdata.rule import At, Columns, Rule
+from ftdata.types import Chunk, Fault, Sample
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from ftdata.read import Piece
 
 MAX_SHAPES = 50_000
-EXCERPT = 120
 FINDING_COLUMNS = ("step", "row", "line", "column", "pointer", "message", "where", "excerpt", "start", "end")
 
 
@@ -71,6 +72,7 @@ class _Shape:
     facts: ShapeFacts
     places: list[tuple[int, int, At]]
     content: list[int]
+    exempt: frozenset[int]
     kind: str
     format: str
 
@@ -120,6 +122,7 @@ class Judge:
             "structure": [],
             "content": [],
             "measure": [],
+            "text": [],
             "dataset": [],
         }
         for number, found in enumerate(self.rules):
@@ -139,12 +142,10 @@ class Judge:
         self._prepare_expressions()
 
     def _prepare_expressions(self) -> None:
-        """Build each measure rule's expression once, and learn what columns and patterns they need."""
+        """Build each measure rule's expression once, and learn what columns they need."""
         import polars as pl
 
         names: list[str] = list(self.plan.columns)
-        self.patterns: list[Pattern] = []
-        self.patterns_of: dict[int, list[Pattern]] = {}
         self.expressions: dict[str | None, list[tuple[int, pl.Expr]]] = {}
         for number in self.by_scope["measure"]:
             step, found = self.plan.steps[number], self.rules[number]
@@ -155,9 +156,8 @@ class Judge:
             else:
                 expression = found.check(columns, step.params)
             names += columns.touched
-            self.patterns += [p for p in columns.patterns if p not in self.patterns]
-            self.patterns_of[number] = columns.patterns
             self.expressions.setdefault(step.tokens, []).append((number, expression))
+        self.texts = TextRules([(n, r, self.plan.steps[n].params) for n in self.by_scope["text"] if (r := self.rules[n])])
         self.names = list(dict.fromkeys(n for n in names if n in MEASURES))
         self.shape_names = [n for n in self.names if MEASURES[n].level == "shape"]
 
@@ -188,8 +188,9 @@ class Judge:
                 for place in found.check(samples[row], self.plan.steps[number].params):
                     self._report(number, row, samples[row], place, chunk, findings)
         batch = Batch(samples, [known.facts for known in rows.shapes], rows.ready)
-        frame = batch.frame(self.names, self.patterns, self.tokenizers)
+        frame = batch.frame(self.names, self.tokenizers)
         self._run_expressions(frame, rows, chunk, findings)
+        self._run_texts(batch, rows, chunk, findings)
         return PieceResult(
             table=self._table(frame, rows, chunk),
             findings=findings,
@@ -246,8 +247,11 @@ class Judge:
             assert found is not None
             if sample.kind in found.kinds and (found.when is None or found.when(drawn)):
                 content.append(number)
+        exempt = frozenset(
+            number for number in self.by_scope["text"] if (rule := self.rules[number]) and rule.when and not rule.when(drawn)
+        )
         facts = shape_facts(self.seen, drawn, self.shape_names)
-        self.shapes[key] = result = _Shape(facts, places, content, sample.kind, sample.format)
+        self.shapes[key] = result = _Shape(facts, places, content, exempt, sample.kind, sample.format)
         return result
 
     def _run_expressions(self, frame: pl.DataFrame, rows: _Rows, chunk: Chunk, findings: Findings) -> None:
@@ -264,15 +268,28 @@ class Judge:
                 hits = flags[str(number)].fill_null(False)
                 if hits.dtype != pl.Boolean or not hits.any():
                     continue
-                spoiled = _spoiled_lines(chunk) if found is not None and found.name == "mojibake" else ()
                 for row in hits.arg_true().to_list():
                     sample = rows.samples[row]
-                    if spoiled and chunk.lines[row] in spoiled:
-                        continue
                     if found is not None and sample.kind not in found.kinds:
                         continue
                     values = renamed.row(row, named=True) if "{" in (self.plan.steps[number].message) else {}
                     self._report_measure(number, row, sample, values, chunk, findings)
+
+    def _run_texts(self, batch: Batch, rows: _Rows, chunk: Chunk, findings: Findings) -> None:
+        if not self.by_scope["text"]:
+            return
+        spoiled = _spoiled_lines(chunk)
+        for number, row, turn, slot, text, spots in self.texts.hits(batch.texts()):
+            found, known = self.rules[number], rows.shapes[row]
+            assert found is not None
+            if known.kind not in found.kinds or number in known.exempt:
+                continue
+            if found.name == "mojibake" and chunk.lines[row] in spoiled:
+                continue
+            sample = rows.samples[row]
+            message = sample.turns()[turn]
+            for spot in spots:
+                self._report(number, row, sample, place(message, slot, text, spot), chunk, findings)
 
     def _report_measure(
         self, number: int, row: int, sample: Sample, values: dict[str, Any], chunk: Chunk, findings: Findings
@@ -281,11 +298,9 @@ class Judge:
         places: Iterable[At] = ()
         if found is not None and found.locate is not None:
             places = list(found.locate(sample, step.params))
-        elif self.patterns_of.get(number):
-            places = list(_locate_patterns(sample, self.patterns_of[number]))
-        for place in places or [At(pointer="")]:
-            place.values = {k: v for k, v in values.items() if not k.startswith("~")} | place.values
-            self._report(number, row, sample, place, chunk, findings)
+        for found_at in places or [At(pointer="")]:
+            found_at.values = values | found_at.values
+            self._report(number, row, sample, found_at, chunk, findings)
 
     def _report(self, number: int, row: int, sample: Sample, place: At, chunk: Chunk, findings: Findings) -> None:
         step = self.plan.steps[number]
@@ -303,11 +318,11 @@ class Judge:
         raw = chunk.raws[row]
         if raw is not None and line is not None:
             line, column = line_and_column(raw, _nearest(raw, pointer), line)
-        excerpt, mark = _excerpt(sample, place, pointer)
+        shown, mark = excerpt(place)
         findings.add(
             number, row, line, column, pointer or None, fill(step.message, place.values, step.params),
             describe(message, sample) if message is not None else None,
-            excerpt, mark[0] if mark else None, mark[1] if mark else None,
+            shown, mark[0] if mark else None, mark[1] if mark else None,
         )  # fmt: skip
 
     def _report_fault(self, fault: Fault, findings: Findings) -> None:
@@ -353,85 +368,5 @@ def _nearest(raw: bytes, pointer: str) -> int:
     return 0
 
 
-class _Values(dict[str, Any]):
-    def __missing__(self, key: str) -> str:
-        return "{" + key + "}"
-
-
-def fill(template: str, values: dict[str, Any], params: Any) -> str:
-    """Fill a rule's message; long values are clipped, a value that is missing stays visible."""
-    if "{" not in template:
-        return template
-    merged = _Values({k: _clip(v) for k, v in params.items()})
-    merged.update({k: _clip(v) for k, v in values.items()})
-    return template.format_map(merged)
-
-
-def _clip(value: Any) -> Any:
-    if isinstance(value, list | tuple | set | frozenset):
-        value = ", ".join(str(item) for item in value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    if isinstance(value, str) and len(value) > EXCERPT:
-        return value[: EXCERPT - 1] + "…"
-    return value
-
-
 def _at_turn(sample: Sample, turn: int, place: At) -> At:
     return At(sample.turns()[turn] if turn >= 0 else None, place.key, place.span, place.pointer, place.values)
-
-
-def describe(message: Message, sample: Sample) -> str:
-    """Name a turn for people: "messages[2] assistant"."""
-    for side in ("messages", "chosen", "rejected"):
-        for index, other in enumerate(getattr(sample, side)):
-            if other is message:
-                return f"{side}[{index}] {message.role or 'no role'}"
-    return message.pointer
-
-
-def _excerpt(sample: Sample, place: At, pointer: str) -> tuple[str | None, tuple[int, int] | None]:
-    message = place.message
-    if message is None:
-        return None, None
-    text = message.text or _called(message)
-    if place.key != "content" and place.span is None:
-        return (clip(text) if text else None), None
-    if place.span is None:
-        return (clip(text) if text else None), None
-    start, end = place.span
-    left = max(0, start - EXCERPT // 3)
-    right = min(len(text), max(end, start + 1) + EXCERPT // 2)
-    head = "…" if left else ""
-    tail = "…" if right < len(text) else ""
-    window = text[left:right]
-    mark_start = start - left + len(head)
-    return head + window + tail, (mark_start, min(mark_start + max(end - start, 1), len(head) + len(window)))
-
-
-def _called(message: Message) -> str:
-    """The calls of a turn without a text, as a reader would write them."""
-    return "; ".join(f"{call.name or '?'}({arguments_text(call.arguments) or ''})" for call in message.tool_calls)
-
-
-def clip(text: str, width: int = EXCERPT) -> str:
-    """The beginning of a text, with an ellipsis if there is more."""
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _locate_patterns(sample: Sample, patterns: list[Pattern]) -> Iterable[At]:
-    """The first match of each pattern in each turn that it applies to."""
-    from ftdata.measure.batch import is_trained
-    from ftdata.rule import compiled
-
-    for pattern in patterns:
-        expression = compiled(pattern.regex)
-        for message in sample.turns():
-            role = message.role or "other"
-            if pattern.roles and role not in pattern.roles:
-                continue
-            if pattern.trained and not is_trained(message):
-                continue
-            match = expression.search(message.text)
-            if match:
-                yield At(message, span=match.span(), values={"match": match.group()})

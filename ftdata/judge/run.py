@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ftdata import __version__
 from ftdata.errors import ReadError
-from ftdata.judge.dataset import Dataset, FileCounts
+from ftdata.judge.dataset import Dataset, FileCounts, turn_of
+from ftdata.judge.excerpt import describe, excerpt, fill
 from ftdata.judge.findings import FindingTable
-from ftdata.judge.piece import FINDING_COLUMNS, PieceResult, fill
+from ftdata.judge.piece import FINDING_COLUMNS, PieceResult
 from ftdata.judge.plan import Plan
 from ftdata.judge.planning import check_custom, check_format, make_plan
 from ftdata.judge.pool import Pool
 from ftdata.judge.select import Choice, Selected, Selection, resolve
 from ftdata.judge.verdicts import complete, make_verdicts
-from ftdata.rule import Hit
+from ftdata.rule import At, Hit
 from ftdata.types import InputReport, Report, Severity
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 4 << 20
 WORTH_WORKERS = 24 << 20
+# Dataset findings show their text: so many of each rule, for the rows are read once more.
+SHOWN = 200
 EVAL_NAME = re.compile(r"(^|[-_.\s])(eval|evaluation|valid|validation|val|dev|test|heldout|holdout)([-_.\s\d]|$)", re.I)
 
 Progress = Callable[[int, int], None]
@@ -120,7 +123,7 @@ def _open(files: Sequence[str], evals: set[str]) -> tuple[list[Input | None], li
         except ReadError as error:
             report.error, report.help = error.message, error.hint
             inputs.append(None)
-        counts.append(FileCounts(report))
+        counts.append(FileCounts(report, item=inputs[-1]))
     return inputs, counts
 
 
@@ -206,7 +209,7 @@ def _report(run: _Run, skipped: dict[int, str], choice: Choice, options: Options
 
     for counted in run.files:
         _name_format(counted, summarise(counted.report.formats) if counted.report.formats else None)
-    dataset = Dataset(_table(run), run.files)
+    dataset = Dataset(_table(run), run.files, options.format, options.mapping)
     tokens = next((c for c in dataset.table.columns if c.startswith("n_tokens@")), None)
     _judge_dataset(run, dataset, skipped)
     rules = run.selection.rules
@@ -297,5 +300,20 @@ def _hit_table(number: int, selected: Selected, hits: list[Hit], dataset: Datase
     columns["line"] = [place[1] if place else None for place in places]
     columns["column"] = [1 if place and place[1] is not None else None for place in places]
     columns["message"] = messages
+    _show(columns, hits, dataset)
     files = pl.Series("file", [place[0] if place else 0 for place in places], dtype=pl.UInt16)
     return pl.DataFrame(columns, schema=_finding_schema()).with_columns(files)
+
+
+def _show(columns: dict[str, list[Any]], hits: list[Hit], dataset: Dataset) -> None:
+    """Fill in what to show of the first hits: the turn, its place and an excerpt."""
+    shown = [(at, found) for at, found in enumerate(hits) if found.turn and found.row is not None][:SHOWN]
+    samples = dataset.samples([found.row for _, found in shown if found.row is not None])
+    for (at, found), sample in zip(shown, samples, strict=True):
+        if sample is None or found.turn is None:
+            continue
+        message = turn_of(sample, found.turn)
+        if message is not None:
+            columns["pointer"][at] = message.content_pointer
+            columns["where"][at] = describe(message, sample)
+            columns["excerpt"][at] = excerpt(At(message))[0]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import orjson
 
-from ftdata.measure.registry import ARGUMENTS, CONTENT, MEASURES, REASONING, ROLE_NUMBER
-from ftdata.rule import Pattern
-from ftdata.types import Message, Sample
+from ftdata.measure.registry import ARGUMENTS, CONTENT, MEASURES, REASONING, ROLE_NUMBER, Level
+from ftdata.types import Message, Sample, ToolCall
 
 if TYPE_CHECKING:
     import polars as pl
 
     from ftdata.measure.tokens import Tokenizer
 
+OTHER_SAMPLE = 2**32 - 1
 OTHER = ROLE_NUMBER["other"]
 # Odd 64-bit constants: a conversation's key is a sum of its texts' hashes, each times one of these by position.
 _POSITION = 0x9E3779B97F4A7C15
@@ -143,7 +143,6 @@ class Batch:
     def frame(
         self,
         names: Iterable[str],
-        patterns: Iterable[Pattern] = (),
         tokenizers: Mapping[str, tuple[Tokenizer, Overhead]] | None = None,
     ) -> pl.DataFrame:
         """One row per sample with the measures asked for.
@@ -154,7 +153,7 @@ class Batch:
 
         names = list(names)
         frame = pl.DataFrame({"sample": pl.Series(range(len(self.facts)), dtype=pl.UInt32)})
-        by_level: dict[str, list[str]] = {"shape": [], "text": [], "token": [], "key": [], "language": []}
+        by_level: dict[str, list[str]] = {level: [] for level in get_args(Level)}
         for name in names:
             by_level[MEASURES[name].level].append(name)
         for name in by_level["shape"]:
@@ -164,16 +163,33 @@ class Batch:
             frame = self._join(frame, [MEASURES[name].make().alias(name) for name in by_level["text"]])
             zero = [n for n in by_level["text"] if MEASURES[n].dtype.startswith("UInt")]
             frame = frame.with_columns(pl.col(zero).fill_null(0))
-        for pattern in patterns:
-            frame = frame.with_columns(self._match(pattern))
-        if by_level["language"]:
-            answers = self._join(frame.select("sample"), [MEASURES["answer"].make().alias("answer")])["answer"]
-            frame = frame.with_columns(pl.Series("language", [language_of(text) for text in answers], dtype=pl.String))
+        for role, level in (("assistant", "answer"), ("user", "question")):
+            if by_level[level] or (role == "assistant" and (by_level["parsed"] or by_level["language"])):
+                frame = frame.join(self._of_last(role, by_level), on="sample", how="left", maintain_order="left")
         if by_level["key"]:
             frame = self._keys(frame, by_level["key"])
         for key, (tokenizer, overhead) in (tokenizers or {}).items():
             frame = self._count_tokens(frame, key, tokenizer, overhead)
         return frame
+
+    def _of_last(self, role: str, by_level: Mapping[str, list[str]]) -> pl.DataFrame:
+        """The measures of each sample's last turn of a role; of preference pairs the chosen side counts."""
+        import polars as pl
+
+        texts = self.texts()
+        last = texts.filter(
+            (pl.col("role") == ROLE_NUMBER[role]) & (pl.col("slot") == CONTENT) & (pl.col("side") < 2)
+        ).select("sample", "text")
+        last = last.filter(last["sample"] != last["sample"].shift(-1).fill_null(OTHER_SAMPLE))
+        text = pl.col("text")
+        named = {name: MEASURES[name].make(text) for name in by_level["answer" if role == "assistant" else "question"]}
+        made = last.select("sample", **named)
+        if role == "assistant":
+            for name in by_level["parsed"]:
+                made = made.with_columns(pl.Series(name, MEASURES[name].make(last["text"].to_list()), dtype=pl.String))
+            if by_level["language"]:
+                made = made.with_columns(pl.Series("language", list(map(language_of, last["text"])), dtype=pl.String))
+        return made
 
     def _join(self, frame: pl.DataFrame, aggregations: list[pl.Expr], texts: pl.DataFrame | None = None) -> pl.DataFrame:
         texts = self.texts() if texts is None else texts
@@ -184,31 +200,16 @@ class Batch:
             maintain_order="left",
         )
 
-    def _match(self, pattern: Pattern) -> pl.Series:
-        import polars as pl
-
-        texts = self.texts()
-        where = pl.col("slot") < ARGUMENTS
-        if pattern.roles:
-            where &= pl.col("role").is_in([ROLE_NUMBER[role] for role in pattern.roles])
-        if pattern.trained:
-            where &= pl.col("trained")
-        if pattern.foreign:
-            # Most texts of an English set are ASCII: they need no look at a pattern of other letters.
-            where &= pl.col("text").str.len_bytes() != pl.col("text").str.len_chars()
-        found = texts.filter(where).filter(pl.col("text").str.contains(pattern.regex)).select("sample")
-        flags = pl.zeros(len(self.facts), dtype=pl.UInt8, eager=True)
-        if found.height:
-            flags = flags.scatter(found["sample"].unique(), 1)
-        return flags.cast(pl.Boolean).alias(pattern.column)
-
     def _keys(self, frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         """Keys that are equal for equal normalised texts in the same order; 64 bits, so a chance clash in a
         million samples has a probability of 3e-8."""
         import polars as pl
 
         texts = self.texts()
-        texts = texts.drop("text", "trained").with_columns(normalise(texts["text"]).hash(0).alias("hash"))
+        hashes = {"hash": normalise(texts["text"]).hash(0)}
+        if "system_key" in names:
+            hashes["raw"] = texts["text"].hash(0)
+        texts = texts.drop("text", "trained").with_columns(**hashes)
         last = (pl.col("turn").filter((pl.col("role") == ROLE_NUMBER["assistant"]) & (pl.col("slot") == CONTENT))).last()
         texts = texts.with_columns(last=last.over("sample"))
         place = (pl.col("turn").cast(pl.UInt64) * 2 + 1) * pl.lit(_POSITION, dtype=pl.UInt64)
@@ -219,13 +220,14 @@ class Batch:
             "normal_key": term.sum(),
             "prompt_key": term.filter(pl.col("last").is_null() | (pl.col("turn") < pl.col("last"))).sum(),
             "answer_key": pl.col("hash").filter(is_last & (pl.col("slot") == CONTENT)).last(),
+            "system_key": pl.col("raw").filter(pl.col("role") < ROLE_NUMBER["user"]).first(),
         }
         frame = self._join(frame, [made[name].alias(name) for name in names], texts)
         context = self._context()
         if context is None:
             return frame
         # A question means another thing beside other tools or another picture.
-        asked = [name for name in names if name != "answer_key"]
+        asked = [name for name in names if name not in ("answer_key", "system_key")]
         return frame.with_columns(context).with_columns(pl.col(name) + pl.col("context") for name in asked).drop("context")
 
     def _context(self) -> pl.Series | None:
@@ -312,9 +314,15 @@ def _slots(message: Message) -> Iterable[tuple[int, str]]:
     if message.reasoning:
         yield REASONING, message.reasoning
     for call in message.tool_calls:
-        arguments = arguments_text(call.arguments)
-        if arguments is not None or call.name:
-            yield ARGUMENTS, f"{call.name or ''}{arguments or ''}"
+        said = call_text(call)
+        if said is not None:
+            yield ARGUMENTS, said
+
+
+def call_text(call: ToolCall) -> str | None:
+    """The text of a tool call: its name and its arguments; ``None`` where it has neither."""
+    arguments = arguments_text(call.arguments)
+    return f"{call.name or ''}{arguments or ''}" if arguments is not None or call.name else None
 
 
 _SPACES = [

@@ -1,8 +1,8 @@
 """Every measure by name: what it is, its type, and how it is computed.
 
-A *measure* is a number (or text) about one sample. Three kinds, by what they are computed from: the outline
-(once per distinct shape, so almost free), the table of texts (vectorised), or the tokens. ``m.matches(...)``
-makes further measures on the fly: "does a text of these roles match this pattern".
+A *measure* is a number (or text) about one sample. Its level says what it is computed from: the outline (once per
+distinct shape, so almost free), the table of texts, the last answer or the last question (all vectorised), the last
+answer parsed, or the tokens.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from ftdata.measure import style
 from ftdata.types import ABSENT, Malformed, Sample
 
 if TYPE_CHECKING:
     import polars as pl
 
-Level = Literal["shape", "text", "token", "key", "language"]
+Level = Literal["shape", "text", "answer", "question", "parsed", "token", "key", "language"]
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "other")
 ROLE_NUMBER = {role: number for number, role in enumerate(ROLES)}
@@ -25,7 +26,8 @@ CONTENT, REASONING, ARGUMENTS = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One measure. ``make`` is called with an outline (shape) or with nothing (text: a polars aggregation)."""
+    """One measure. What ``make`` is called with depends on the level: an outline (shape), nothing (text: it answers a
+    polars aggregation), a column of texts (answer, question), or a list of texts (parsed)."""
 
     name: str
     level: Level
@@ -141,15 +143,9 @@ def _texts(role: str | None = None, slot: int | None = CONTENT) -> pl.Expr:
 
 
 _add("n_chars", "text", "UInt32", "characters of all texts", lambda: _texts(slot=None).str.len_chars().sum())
-_add(
-    "n_answer_chars",
-    "text",
-    "UInt32",
-    "characters of the last assistant turn",
-    lambda: _texts("assistant").last().str.len_chars(),
-)
-_add("answer", "text", "String", "the last assistant turn", lambda: _texts("assistant").last())
-_add("question", "text", "String", "the last user turn", lambda: _texts("user").last())
+_add("n_answer_chars", "answer", "UInt32", "characters of the last assistant turn", lambda text: text.str.len_chars())
+_add("answer", "answer", "String", "the last assistant turn", lambda text: text)
+_add("question", "question", "String", "the last user turn", lambda text: text)
 _add("system", "text", "String", "the first system turn", lambda: _texts("system").first())
 
 # Letters by script; Han stands for Chinese, and for Japanese only where there are no kana.
@@ -167,19 +163,45 @@ SCRIPTS = {
 }
 
 
-def _script() -> Any:
+def script(text: pl.Expr) -> pl.Expr:
+    """The script of most letters of a text."""
     import polars as pl
 
-    text = _texts("assistant").last()
     counts = {name: text.str.count_matches(letters) for name, letters in SCRIPTS.items()}
     most = pl.max_horizontal(*counts.values())
     chosen: Any = pl.when(most == 0).then(pl.lit(None, dtype=pl.String))
     for name, count in counts.items():
         chosen = chosen.when(count == most).then(pl.lit(name))
-    return chosen.otherwise(None)
+    found: pl.Expr = chosen.otherwise(None)
+    return found
 
 
-_add("script", "text", "String", f"the script of most letters of the last assistant turn: {', '.join(SCRIPTS)}", _script)
+_WIDE = ("Hangul", "Kana", "Han")
+
+
+def scripts(text: pl.Expr) -> pl.Expr:
+    """The scripts that hold at least a fifth of a text's letters each, as "Hangul+Latin"; ``None`` below ten letters."""
+    import polars as pl
+
+    # A syllable or an ideograph says as much as about three letters.
+    counts = {name: text.str.count_matches(letters) * (3 if name in _WIDE else 1) for name, letters in SCRIPTS.items()}
+    total = pl.sum_horizontal(*counts.values())
+    parts = [pl.when(5 * count >= total).then(pl.lit(name)) for name, count in counts.items()]
+    return pl.when(total >= 10).then(pl.concat_str(parts, separator="+", ignore_nulls=True))
+
+
+_NAMED = f"the script of most letters of the last assistant turn: {', '.join(SCRIPTS)}"
+_add("script", "answer", "String", _NAMED, script)
+_add("answer_scripts", "answer", "String", "the scripts with at least a fifth of its letters each, as Hangul+Latin", scripts)
+_add("question_scripts", "question", "String", "the same of the last user turn", scripts)
+_add("persona", "answer", "String", "the name under which the last assistant turn introduces itself", style.persona)
+_add("answer_json", "parsed", "String", "object or array where the last assistant turn is JSON", style.json_kind)
+_add("answer_keys", "parsed", "String", "the sorted keys of the last assistant turn where it is a JSON object", style.json_keys)
+_add("answer_shape", "answer", "String", "code, table, headings, list, paragraphs or line", style.markdown)
+_add("speech_level", "answer", "String", f"Korean: {', '.join(style.SPEECH_LEVELS)}", style.speech_level)
+_add("opening", "question", "String", "the first three words of the last user turn", style.opening_words)
+_add("answer_start", "answer", "String", f"the first {style.FORMULA} characters of the last assistant turn", style.formula_start)
+_add("answer_end", "answer", "String", f"the last {style.FORMULA} characters of the last assistant turn", style.formula_end)
 _add("language", "language", "String", "the language of the last assistant turn, as ISO 639-1 (needs ftdata[lang])", lambda: None)
 
 _add("n_tokens", "token", "UInt32", "tokens of the whole sample, the target's overhead included", lambda: None)
@@ -192,6 +214,7 @@ _add(
     lambda: None,
 )
 
+_add("system_key", "key", "UInt64", "64-bit hash of the first system or developer turn", lambda: None)
 _add(
     "normal_key",
     "key",

@@ -1,0 +1,86 @@
+"""Run the text rules: their hints over the table of texts at once, their checks over the few texts that remain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ftdata.measure.batch import call_text
+from ftdata.measure.registry import ARGUMENTS, CONTENT, REASONING, ROLE_NUMBER
+from ftdata.rule import At, Rule, Spot
+from ftdata.types import Message
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_SLOTS = {"content": CONTENT, "reasoning": REASONING, "arguments": ARGUMENTS}
+_REMEMBERED = 512
+
+
+class TextRules:
+    """The text rules of a plan, grouped by the texts that they see."""
+
+    def __init__(self, rules: Sequence[tuple[int, Rule, dict[str, Any]]]) -> None:
+        """``rules`` are (step number, rule, parameters)."""
+        self._groups: dict[tuple[Any, ...], list[int]] = {}
+        self._hints: dict[int, pl.Expr] = {}
+        self._checks: dict[int, Callable[[str], list[Spot]]] = {}
+        for number, rule, params in rules:
+            group = (rule.roles, rule.trained, tuple(sorted(_SLOTS[slot] for slot in rule.slots)))
+            self._groups.setdefault(group, []).append(number)
+            self._hints[number] = _hint(rule, params)
+            self._checks[number] = _remembering(rule, params)
+
+    def hits(self, texts: pl.DataFrame) -> Iterator[tuple[int, int, int, int, str, list[Spot]]]:
+        """Yield (step number, sample, turn, slot, text, spots) for every text in which a rule finds something."""
+        import polars as pl
+
+        asked = (pl.col("sample") == pl.col("sample").shift(1)) & (pl.col("role").shift(1) == ROLE_NUMBER["user"])
+        texts = texts.with_columns(question=pl.when(asked).then(pl.col("text").shift(1)))
+        for (roles, trained, slots), numbers in self._groups.items():
+            where = pl.col("slot").is_in(slots) if len(slots) < len(_SLOTS) else pl.lit(True)
+            if roles:
+                where &= pl.col("role").is_in([ROLE_NUMBER[role] for role in roles])
+            if trained:
+                where &= pl.col("trained")
+            seen = texts.filter(where).select("sample", "turn", "slot", "text", "question")
+            flags = seen.select(self._hints[number].fill_null(False).alias(str(number)) for number in numbers)
+            for number in numbers:
+                check = self._checks[number]
+                for sample, turn, slot, text in seen.filter(flags[str(number)]).drop("question").iter_rows():
+                    spots = check(text)
+                    if spots:
+                        yield number, sample, turn, slot, text, spots
+
+
+def _hint(rule: Rule, params: dict[str, Any]) -> pl.Expr:
+    import polars as pl
+
+    text = pl.col("text")
+    if isinstance(rule.hint, str):
+        return text.str.contains(rule.hint)
+    if rule.hint is None:
+        return pl.lit(True)
+    expression: pl.Expr = rule.hint(text, params)
+    return expression
+
+
+def _remembering(rule: Rule, params: dict[str, Any]) -> Callable[[str], list[Spot]]:
+    """The rule's check, which looks only once at the system prompt that a thousand samples share."""
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def check(text: str) -> list[Spot]:
+        return list(rule.check(text, params))
+
+    return check
+
+
+def place(message: Message, slot: int, text: str, spot: Spot) -> At:
+    """Return the place of a spot in its turn; inside tool arguments the call is named, without the characters."""
+    if slot == REASONING:
+        return At(message, key=message.reasoning_key or "content", values=spot.values)
+    if slot == ARGUMENTS:
+        pointer = next((call.pointer for call in message.tool_calls if call_text(call) == text), message.pointer)
+        return At(message, pointer=pointer, values=spot.values)
+    return At(message, span=(spot.start, spot.end), values=spot.values)
