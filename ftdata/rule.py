@@ -11,6 +11,7 @@ structure  an outline: the sample without its text an iterator of ``At``; runs o
 content    a whole sample                          an iterator of ``At``; runs where ``when(outline)`` is true
 measure    ``m``, the names of the measures        one boolean polars expression; all run in one ``select``
 text       one text that may match (see ``hint``)  an iterator of ``Spot``, the characters at fault in it
+template   the name of what a chat template does    whether that is this rule's
 dataset    ``data``, the table of every sample     an iterator of ``Hit``, or nothing
 ========== ======================================= ==========================================================
 """
@@ -26,7 +27,7 @@ from typing import Any, Literal
 from ftdata.types import Kind, Message, Severity
 
 Category = Literal["correctness", "suspicious", "quality", "safety", "pedantic"]
-Scope = Literal["file", "structure", "content", "measure", "text", "dataset"]
+Scope = Literal["file", "structure", "content", "measure", "text", "template", "dataset"]
 Turn = Literal["system", "question", "answer"]
 Slot = Literal["content", "reasoning", "arguments"]
 Safety = Literal["safe", "unsafe", "manual"]
@@ -117,7 +118,9 @@ class Rule:
     ``trained``. Of them it sees those for which ``hint`` is true: a regex that Rust and Python read alike (no look-around,
     no back references), or a function of a polars column of texts and the parameters that answers a boolean expression;
     the column "question" holds the user turn right before a text, if there is one.
-    A hint is run over every text there is, so it should be cheap, and may be true too often but never false wrongly.
+    A hint is run over every text there is, so it should be cheap, and may be true too often but never false wrongly. It is
+    cheaper behind a ``gate``: literal strings one of which every such text holds; or where only texts that are not all
+    ASCII can match (``foreign``).
     """
 
     code: str
@@ -135,6 +138,8 @@ class Rule:
     roles: tuple[str, ...] = ()
     trained: bool = False
     slots: tuple[Slot, ...] = ("content", "reasoning")
+    gate: tuple[str, ...] = ()
+    foreign: bool = False
     hint: str | Callable[..., Any] | None = None
     kinds: tuple[Kind, ...] = CONVERSATIONS
     on: bool = True
@@ -174,6 +179,8 @@ def rule(
     roles: Iterable[str] = (),
     trained: bool = False,
     slots: Iterable[Slot] = ("content", "reasoning"),
+    gate: Iterable[str] = (),
+    foreign: bool = False,
     hint: str | Callable[..., Any] | None = None,
     kinds: Iterable[Kind] = CONVERSATIONS,
     on: bool = True,
@@ -208,6 +215,8 @@ def rule(
             roles=tuple(roles),
             trained=trained,
             slots=tuple(slots),
+            gate=tuple(gate),
+            foreign=foreign,
             hint=hint,
             kinds=tuple(kinds),
             on=on,

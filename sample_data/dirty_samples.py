@@ -112,10 +112,18 @@ def pools() -> dict[str, list[Row]]:
 
 
 def resident_number() -> str:
-    """A Korean resident number with the right check digit for a birthday in 2098, so that it is nobody's."""
-    digits = "980817" + "324561"
+    """A Korean resident number with the right check digit for a birthday in 1900, so that it is nobody's today."""
+    digits = "000817" + "124561"
     total = sum(int(d) * w for d, w in zip(digits, [2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5], strict=True))
     return f"{digits[:6]}-{digits[6:]}{(11 - total % 11) % 10}"
+
+
+def card_number() -> str:
+    """A card number with the right check digit (Luhn), in the range 400000 that payment services keep for tests."""
+    digits = "400000173824915"
+    total = sum(sum(divmod(2 * int(d), 10)) if k % 2 == 0 else int(d) for k, d in enumerate(digits))
+    whole = digits + str(-total % 10)
+    return "-".join(whole[k : k + 4] for k in range(0, 16, 4))
 
 
 def mixed_support(pool: dict[str, list[Row]]) -> list[Row]:
@@ -335,10 +343,10 @@ def texts(file: File) -> None:
     file.fault("drifting-system-prompt", row, "the system prompt differs slightly from all others", **three)
     row = korean_row(file)
     row["messages"][1]["content"] += f" 제 주민등록번호는 {resident_number()}이에요."
-    file.fault("personal-data", row, "a Korean resident number (right check digit, birthday in 2098)", **three)
+    file.fault("personal-data", row, "a Korean resident number (right check digit, birthday in 1900)", **three)
     row = korean_row(file)
-    row["messages"][1]["content"] += " 카드 번호는 4242-4242-4242-4242예요."
-    file.fault("personal-data", row, "a card number (a well-known test number)", **three)
+    row["messages"][1]["content"] += f" 카드 번호는 {card_number()}예요."
+    file.fault("personal-data", row, "a card number (right check digit, in a range that no bank issues)", **three)
     row = korean_row(file)
     row["messages"][1]["content"] += " 연동 키는 " + "AKIA" + "Q4ZTN7WJ2LMX6RBD" + " 값을 쓰고 있어요."
     file.fault("secret", row, "a made-up cloud access key", **three)

@@ -16,13 +16,14 @@ ALLOWED = {
     "rule": {"types", "errors"},
     "read": {"types", "errors"},
     "formats": {"types", "errors"},
+    "template": {"types", "errors"},
     "measure": {"types", "errors", "rule", "formats"},
     "checks": {"types", "rule", "measure", "checks"},
     "report": {"types", "errors"},
     "write": {"types", "errors"},
     "packs": {"types", "errors", "rule"},
     "config": {"types", "errors"},
-    "judge": {"types", "errors", "rule", "read", "formats", "measure", "checks", "packs", "config"},
+    "judge": {"types", "errors", "rule", "read", "formats", "measure", "checks", "packs", "config", "template"},
 }
 HEAVY = {"polars", "pydantic", "tiktoken", "rapidfuzz", "yaml", "numba", "numpy", "orjson", "torch", "openai"}
 

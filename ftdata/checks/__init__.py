@@ -14,9 +14,11 @@ from ftdata.checks import (
     file,
     masks,
     preference,
+    private,
     roles,
     schema,
     style,
+    template,
     tokens,
     tools,
 )
@@ -31,9 +33,11 @@ __all__ = [
     "file",
     "masks",
     "preference",
+    "private",
     "roles",
     "schema",
     "style",
+    "template",
     "tokens",
     "tools",
 ]

@@ -191,11 +191,14 @@ def fill_in_text(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
 _FINISHED = frozenset(".!?…。！？\"”’'»」』）)]}>`*_:;~|%^=/\\-–—♪♡♥✓•°")
 _OPEN_WORDS = re.compile(
-    r"\b(?:and|or|the|a|an|of|to|with|in|for|that|which|because|from|by|is|are|was|were|as|such|including|like|your|their|its|this)$", re.I
+    r"\b(?:and|or|the|a|an|of|to|with|in|for|that|which|because|from|by|is|are|was|were|as|such|including|like|your|their|its|this)$",
+    re.I,
 )
 _OPEN_MARKS = (",", "，", "、", "(", "（", "[", "·")
 _ITEM = re.compile(r"^\s*(?:[-*•‣▪+#>|]|\d{1,3}[.)]|\(?[a-z]\)|[①-⑳가-하][.)])")
-_KOREAN_OPEN = re.compile(r"(?:[은는을를의와과]|에서|으로|하고|하며|지만|는데|려면|면서|거나|하여|해서|그리고|또한|하지만|따라서|때문에|위해|통해|대한|있는|하는|되는|된|할|될)$")
+_KOREAN_OPEN = re.compile(
+    r"(?:[은는을를의와과]|에서|으로|하고|하며|지만|는데|려면|면서|거나|하여|해서|그리고|또한|하지만|따라서|때문에|위해|통해|대한|있는|하는|되는|된|할|될)$"
+)
 _SIGNED = re.compile(r"[-–—―~] ?[^\W\d_][^.!?]{2,60}$")
 _STOP = re.compile(r"[.!?。！？][\"”’')\]]?\s")
 
@@ -238,7 +241,12 @@ def cut_off_answer(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     if plain.endswith(("-", "–", "—")) and not certain:
         return
     if not certain:
-        if _ITEM.match(line) or _SIGNED.search(line) or not (plain[-1].isalpha() or plain[-1].isdigit()) or without_code(plain)[-1] == " ":
+        if (
+            _ITEM.match(line)
+            or _SIGNED.search(line)
+            or not (plain[-1].isalpha() or plain[-1].isdigit())
+            or without_code(plain)[-1] == " "
+        ):
             return
         wide = ord(plain[-1]) > 0x2E80
         certain = (
@@ -253,7 +261,11 @@ def cut_off_answer(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
 def _korean_end(text: str) -> bool:
     """Whether a text ends on a Korean sentence ending; many Korean writers leave out the full stop."""
-    return bool(re.search(r"(?:다|요|죠|까|네|음|함|됨|임|것|등|자|라|지|어|아|해|야|냐|니|래|군|걸|게|데|ㅎ|ㅋ|ㅠ|ㅜ|용|여|염|셈|돼)$", text))
+    return bool(
+        re.search(
+            r"(?:다|요|죠|까|네|음|함|됨|임|것|등|자|라|지|어|아|해|야|냐|니|래|군|걸|게|데|ㅎ|ㅋ|ㅠ|ㅜ|용|여|염|셈|돼)$", text
+        )
+    )
 
 
 _PROBE = 20
@@ -361,6 +373,12 @@ _UNSEEN = (
     r"|如(?:上|下)?图所示|(?:见|参见)(?:上|下|附)图|(?:上|下)方的?(?:图片|链接)|点击(?:下方|上方|以下)(?:的)?链接|附件(?:中|里)的"
 )
 
+_MEDIA_WORDS = (
+    "in the image", "in the picture", "in the photo", "in the figure", "in the Figure", "in the screenshot", "in the diagram", "in the video",
+    "In the image", "In the picture", "In the photo", "In the screenshot", "attached ", "uploaded ", "enclosed ", "link below", "link above",
+    "button below", "button above", "이미지", "사진", "그림", "스크린샷", "영상", "파일", "링크", "图", "链接", "附件",
+)  # fmt: skip
+
 
 def _blind(sample: Sample) -> bool:
     """Whether a sample shows nothing but text."""
@@ -370,7 +388,7 @@ def _blind(sample: Sample) -> bool:
 
 @rule(
     "FT309", "unseen-reference", category="quality", scope="text", kinds=TRAINED, roles=["user", "assistant"], slots=["content"],
-    hint=_UNSEEN, when=_blind,
+    gate=_MEDIA_WORDS, hint=_UNSEEN, when=_blind,
     message="speaks of something that is not in the sample: {match}", help="add it to the sample, or drop the reference",
 )  # fmt: skip
 def unseen_reference(text: str, p: dict[str, Any]) -> Iterator[Spot]:
@@ -395,7 +413,9 @@ _SUM = re.compile(
     rf"(?<![\w.,+\-−*/×÷^=()\[\]%])(?<![+\-−*/×÷^=(] )({_NUMBER}) ?([+\-−*×x/÷]) ?({_NUMBER}) ?= ?({_NUMBER})(?![\w^(%/:°]|[.,]\d| ?[+\-−*×/÷^=(%:])"
 )
 _OPERATORS = tuple("+-−*×x/÷^=(<>√²³%")
-_OTHER_MATHS = re.compile(r"(?i)\bmod(?:ulo)?\b|base[- ]?\d|binary|hex|octal|radix|\bwrong\b|incorrect|mistake|false|이진|진법|틀린|나머지|二进制|错误|余数|remainder|integer division|≈|approx|rounded|약 \d")
+_OTHER_MATHS = re.compile(
+    r"(?i)\bmod(?:ulo)?\b|base[- ]?\d|binary|hex|octal|radix|\bwrong\b|incorrect|mistake|false|이진|진법|틀린|나머지|二进制|错误|余数|remainder|integer division|≈|approx|rounded|약 \d"
+)
 
 
 @rule(
@@ -442,7 +462,9 @@ def _result(match: re.Match[str]) -> str | None:
     return f"{value.normalize():f}" if abs(value) < 10**15 else f"{value:.6g}"
 
 
-_FOREIGN_SENTENCE = re.compile(r"(?:^|(?<=[\n。！？.!?]))[ \t]*((?:[A-Za-z][\w'’-]*,? ){6,}[\w'’-]+[.?!])[ \t]*(?=$|\n|[^\x00-\x7f])", re.M)
+_FOREIGN_SENTENCE = re.compile(
+    r"(?:^|(?<=[\n。！？.!?]))[ \t]*((?:[A-Za-z][\w'’-]*,? ){6,}[\w'’-]+[.?!])[ \t]*(?=$|\n|[^\x00-\x7f])", re.M
+)
 _WIDE_LETTERS = re.compile("[\uac00-\ud7a3\u4e00-\u9fff\u3040-\u30ff\u0400-\u04ff]")
 _LANGUAGE_WORDS = (
     r"(?i)english|영어|영문|번역|영작|英|翻译|翻譯|translat|原文|перевод|английск|code|코드|代码|poem|시를|lyrics|가사|歌词|quote|인용|名言|명언"
@@ -459,7 +481,7 @@ def _of_two_languages(text: Any, p: dict[str, Any]) -> Any:
 
 @rule(
     "FT322", "half-translated", category="quality", scope="text", kinds=TRAINED, roles=["assistant"], trained=True,
-    slots=["content"], hint=_of_two_languages,
+    slots=["content"], foreign=True, hint=_of_two_languages,
     message="a whole sentence in another language: {match}", help="translate the rest, or drop the sample",
 )  # fmt: skip
 def half_translated(text: str, p: dict[str, Any]) -> Iterator[Spot]:

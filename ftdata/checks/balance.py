@@ -101,9 +101,9 @@ def low_diversity(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
 
 def entropy(values: Any) -> float:
     """The entropy of a column's values, in bits."""
-    counts = values.value_counts()["count"].to_list()
+    counts: list[int] = values.value_counts()["count"].to_list()
     total = sum(counts)
-    return -sum(n / total * math.log2(n / total) for n in counts)
+    return -math.fsum(n / total * math.log2(n / total) for n in counts)
 
 
 @rule(

@@ -10,8 +10,12 @@ from typing import Any
 from ftdata.measure.prose import looks_like_code, without_code
 from ftdata.rule import TRAINED, Spot, rule, spot
 
-_ENTITY = r"&(?:amp|lt|gt|quot|apos|nbsp|hellip|mdash|ndash|rsquo|lsquo|ldquo|rdquo|middot|bull|copy|#\d{2,6}|#x[0-9A-Fa-f]{2,5});"
-_MARKUP = re.compile(r"</?(?:p|div|span|a|b|i|br|ul|li|h\d|html|body|head|table|tr|td|img|script|style|input|form)\b[^>\n]*>|<!DOCTYPE", re.I)
+_ENTITY = (
+    r"&(?:amp|lt|gt|quot|apos|nbsp|hellip|mdash|ndash|rsquo|lsquo|ldquo|rdquo|middot|bull|copy|#\d{2,6}|#x[0-9A-Fa-f]{2,5});"
+)
+_MARKUP = re.compile(
+    r"</?(?:p|div|span|a|b|i|br|ul|li|h\d|html|body|head|table|tr|td|img|script|style|input|form)\b[^>\n]*>|<!DOCTYPE", re.I
+)
 _ABOUT_ENTITIES = re.compile(r"(?i)\bhtml\b|\bxml\b|entit|escap|엔티티|이스케이프|转义|实体|&amp;(?:lt|gt|amp|quot|#)")
 
 
@@ -96,7 +100,9 @@ _MARKER = (
     r"|#{2,4} ?(?:Instruction|Input|Response|Human|Assistant):|\[\|(?:Human|AI)\|\]|<(?:human|bot)>:|<\|?(?:user|assistant|system)\|?>"
     r"|\*{0,2}(?:Human|User|USER|HUMAN|사용자|유저|用户|ユーザー)\*{0,2} ?[:：]|(?:Assistant|ASSISTANT|어시스턴트|助手|アシスタント) ?[:：])"
 )
-_ASKED_FOR_DIALOGUE = re.compile(r"(?m)^[ \t]*\*{0,2}(?!(?:Human|User|Assistant|HUMAN|USER|ASSISTANT|AI|Bot)\b)[A-Z][\w .]{1,24}\*{0,2}: ?\S")
+_ASKED_FOR_DIALOGUE = re.compile(
+    r"(?m)^[ \t]*\*{0,2}(?!(?:Human|User|Assistant|HUMAN|USER|ASSISTANT|AI|Bot)\b)[A-Z][\w .]{1,24}\*{0,2}: ?\S"
+)
 
 
 @rule(
@@ -185,7 +191,9 @@ def surrounding_whitespace(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
 
 _ESCAPE = r"\\n(?:\\n)?(?:[ \-*•#\d\p{Lu}\p{Lo}]|$)|\\r\\n|\\t[\p{L}\d]|\\u[0-9a-fA-F]{4}|\\x[0-9a-f]{2}\\x[0-9a-f]{2}"
-_ESCAPED = re.compile(r"(?<!\\)(?:\\r)?\\n(?:\\n)?(?=[ \-*•#\d]|[^\W\d_]|$)|(?<!\\)\\u[0-9a-fA-F]{4}|\\x[0-9a-f]{2}\\x[0-9a-f]{2}")
+_ESCAPED = re.compile(
+    r"(?<!\\)(?:\\r)?\\n(?:\\n)?(?=[ \-*•#\d]|[^\W\d_]|$)|(?<!\\)\\u[0-9a-fA-F]{4}|\\x[0-9a-f]{2}\\x[0-9a-f]{2}"
+)
 _ABOUT_ESCAPES = re.compile(
     r"(?i)\bnewline|\bescape|\bregex|regular expression|\bprintf?\b|\blatex\b|\\(?:frac|text|begin|nabla|neq|not|nu|left|right|times|sum)"
     r"|줄 ?바꿈|개행|이스케이프|정규식|换行|转义|正则|[A-Z]:\\|[\"'][^\"'\n]{0,60}\\n|\w\\n\w*[\"']"
@@ -194,7 +202,7 @@ _ABOUT_ESCAPES = re.compile(
 
 @rule(
     "FT315", "literal-escape", category="suspicious", scope="text", kinds=TRAINED, roles=["user", "assistant"], slots=["content"],
-    hint=r"\\n|\\u[0-9a-fA-F]{4}|\\x[0-9a-f]{2}\\x", catalogue=["Q005"],
+    gate=["\\"], hint=r"\\n|\\u[0-9a-fA-F]{4}|\\x[0-9a-f]{2}\\x", catalogue=["Q005"],
     message="an escape sequence written out: {match}", help="decode the text once more where the data is made", fix_safety="unsafe",
 )  # fmt: skip
 def literal_escape(text: str, p: dict[str, Any]) -> Iterator[Spot]:
@@ -219,7 +227,7 @@ def literal_escape(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
 @rule(
     "FT316", "unclosed-fence", category="suspicious", scope="text", kinds=TRAINED, roles=["assistant"], trained=True, slots=["content"],
-    hint=r"(?m)^[ \t]*(?:```|~~~)", catalogue=["Q004"],
+    gate=["```", "~~~"], hint=r"(?m)^[ \t]*(?:```|~~~)", catalogue=["Q004"],
     message="a code fence is opened and never closed", help="close it, or look whether the answer was cut", fix_safety="unsafe",
 )  # fmt: skip
 def unclosed_fence(text: str, p: dict[str, Any]) -> Iterator[Spot]:
@@ -246,7 +254,9 @@ def unclosed_fence(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
 
 _PAIRS = {")": "(", "]": "[", "}": "{", "】": "【", "」": "「", "』": "『", "》": "《"}
-_SMILEY = re.compile(r"[\"'“‘][()\[\]{}]+[\"'”’]|[:;=8xX][-^o']?[()\[\]{}DP]+|[(\[]\s?[:;]|\^_*\^|\(\s?[ㅠㅜㅎㅋ;]+|[ㅠㅜㅎㅋ;^]+\)")
+_SMILEY = re.compile(
+    r"[\"'“‘][()\[\]{}]+[\"'”’]|[:;=8xX][-^o']?[()\[\]{}DP]+|[(\[]\s?[:;]|\^_*\^|\(\s?[ㅠㅜㅎㅋ;]+|[ㅠㅜㅎㅋ;^]+\)"
+)
 
 
 def _lopsided(text: Any, p: dict[str, Any]) -> Any:
@@ -259,7 +269,7 @@ def _lopsided(text: Any, p: dict[str, Any]) -> Any:
 
 @rule(
     "FT317", "unclosed-bracket", category="quality", scope="text", kinds=TRAINED, roles=["assistant"], trained=True,
-    slots=["content"], hint=_lopsided,
+    slots=["content"], gate=["(", "[", "（", "「", "《", "【"], hint=_lopsided,
     message='"{match}" is opened and never closed', help="close it, or look whether the text was cut",
 )  # fmt: skip
 def unclosed_bracket(text: str, p: dict[str, Any]) -> Iterator[Spot]:
@@ -298,7 +308,7 @@ _THINK = r"</?(?:think|thinking|reasoning)>"
 
 
 @rule(
-    "FT318", "unbalanced-think", category="suspicious", scope="text", slots=["content"], hint=_THINK, catalogue=["Q006"],
+    "FT318", "unbalanced-think", category="suspicious", scope="text", slots=["content"], gate=["<"], hint=_THINK, catalogue=["Q006"],
     message="{words}", help="give every answer one whole <think>…</think> block or none", fix_safety="unsafe",
 )  # fmt: skip
 def unbalanced_think(text: str, p: dict[str, Any]) -> Iterator[Spot]:
@@ -355,11 +365,14 @@ _KEYWORDS = re.compile(
     r"|если .{1,60}:|иначе:|печать ?\(|импорт \w+|вернуть \w+|imprimir ?\(|importar \w+|si .{1,60}:$|sinon:|afficher ?\("
     r"|印刷 ?\(|もし.{1,60}:|インポート \w+)"
 )
-_FENCED = re.compile(r"(?m)^[ \t]*```[ \t]*(?:python|py|java|javascript|js|c|cpp|c\+\+|csharp|go|ruby|php|typescript|ts|rust|kotlin|파이썬)?[ \t]*\n(.*?)^[ \t]*```", re.S | re.I)
+_FENCED = re.compile(
+    r"(?m)^[ \t]*```[ \t]*(?:python|py|java|javascript|js|c|cpp|c\+\+|csharp|go|ruby|php|typescript|ts|rust|kotlin|파이썬)?[ \t]*\n(.*?)^[ \t]*```",
+    re.S | re.I,
+)
 
 
 @rule(
-    "FT320", "translated-code", category="suspicious", scope="text", kinds=TRAINED, slots=["content"], hint=r"(?m)^[ \t]*```",
+    "FT320", "translated-code", category="suspicious", scope="text", kinds=TRAINED, slots=["content"], gate=["```"],
     message='code whose keywords were translated: "{match}"', help="take the code from the source before translation",
 )  # fmt: skip
 def translated_code(text: str, p: dict[str, Any]) -> Iterator[Spot]:

@@ -354,7 +354,12 @@ def drifting_system_prompt(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
         drifted = {}
         for key, n, text in zip(others["system_key"], others["n"], texts[1:], strict=True):
             # A prompt that was damaged is another rule's.
-            if text is not None and not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd]", text) and n * 5 <= usual["n"] and fuzz.ratio(texts[0], text) >= p["similar"]:
+            if (
+                text is not None
+                and not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd]", text)
+                and n * 5 <= usual["n"]
+                and fuzz.ratio(texts[0], text) >= p["similar"]
+            ):
                 drifted[key] = _difference(texts[0], text)
         for index, key in frame.select("index", "system_key").iter_rows():
             if key in drifted:
@@ -396,6 +401,8 @@ def missing_system_prompt(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
 
     for train in data.sets:
         frame = _answers(train).filter(pl.col("n_user") > 0)
+        if frame.height < p["minimum"]:
+            continue
         frame = frame.filter(pl.col("format") == frame["format"].mode().sort().first())
         share = frame["system_key"].is_not_null().mean() or 0.0
         if frame.height >= p["minimum"] and p["share"] <= share < 1:

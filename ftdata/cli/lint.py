@@ -28,7 +28,7 @@ FORMATS = ("full", "concise", "json", "json-lines")
     "targets",
     multiple=True,
     metavar="NAME",
-    help="Judge what this provider or trainer accepts; repeatable. `openai:MODEL` names a model.",
+    help="Judge what this provider or trainer accepts; repeatable. `openai:MODEL` names a model; the path of a local model folder judges by its own chat template and tokenizer.",
 )
 @click.option(
     "-g",

@@ -38,7 +38,11 @@ class Dataset:
     """
 
     def __init__(
-        self, table: pl.DataFrame, files: Sequence[FileCounts], format: str | None = None, mapping: Mapping[str, str] | None = None
+        self,
+        table: pl.DataFrame,
+        files: Sequence[FileCounts],
+        format: str | None = None,
+        mapping: Mapping[str, str] | None = None,
     ) -> None:
         """``format`` and ``mapping`` are those that the rows were parsed with."""
         self.table = table
@@ -103,7 +107,7 @@ class Dataset:
 
     def turns(self, indexes: Sequence[int], turn: Turn) -> list[Message | None]:
         """The turn of each sample that findings show: its first system turn, its last question or its last answer."""
-        return [sample and turn_of(sample, turn) for sample in self.samples(indexes)]
+        return [turn_of(sample, turn) if sample is not None else None for sample in self.samples(indexes)]
 
     def texts(self, indexes: Sequence[int], turn: Turn) -> list[str | None]:
         """The text of that turn."""

@@ -16,7 +16,7 @@ from ftdata.judge.texts import TextRules, place
 from ftdata.measure.batch import Batch, ShapeFacts, shape_facts
 from ftdata.measure.registry import MEASURES
 from ftdata.measure.tokens import Tokenizer, load_tokenizer
-from ftdata.rule import At, Columns, Rule
+from ftdata.rule import CONVERSATIONS, At, Columns, Rule
 from ftdata.types import Chunk, Fault, Sample
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ class Judge:
             "content": [],
             "measure": [],
             "text": [],
+            "template": [],
             "dataset": [],
         }
         for number, found in enumerate(self.rules):
@@ -158,6 +159,9 @@ class Judge:
             names += columns.touched
             self.expressions.setdefault(step.tokens, []).append((number, expression))
         self.texts = TextRules([(n, r, self.plan.steps[n].params) for n in self.by_scope["text"] if (r := self.rules[n])])
+        self.templates = _templates(
+            [(n, r, self.plan.steps[n].params) for n in self.by_scope["template"] if (r := self.rules[n])]
+        )
         self.names = list(dict.fromkeys(n for n in names if n in MEASURES))
         self.shape_names = [n for n in self.names if MEASURES[n].level == "shape"]
 
@@ -191,6 +195,8 @@ class Judge:
         frame = batch.frame(self.names, self.tokenizers)
         self._run_expressions(frame, rows, chunk, findings)
         self._run_texts(batch, rows, chunk, findings)
+        if self.templates:
+            self._run_templates(rows, chunk, findings)
         return PieceResult(
             table=self._table(frame, rows, chunk),
             findings=findings,
@@ -291,6 +297,21 @@ class Judge:
             for spot in spots:
                 self._report(number, row, sample, place(message, slot, text, spot), chunk, findings)
 
+    def _run_templates(self, rows: _Rows, chunk: Chunk, findings: Findings) -> None:
+        for row, known in enumerate(rows.shapes):
+            if known.kind not in CONVERSATIONS:
+                continue
+            sample = rows.samples[row]
+            for number, message, fault in self.templates.of_sample(sample):
+                pointer = None if message is not None else ""
+                found_at = At(message, key="", pointer=pointer, values={"words": fault.words})
+                self._report(number, row, sample, found_at, chunk, findings)
+
+    def close(self) -> None:
+        """End what was started to judge."""
+        if self.templates:
+            self.templates.close()
+
     def _report_measure(
         self, number: int, row: int, sample: Sample, values: dict[str, Any], chunk: Chunk, findings: Findings
     ) -> None:
@@ -350,6 +371,15 @@ class Judge:
             pl.Series("format", [known.format for known in rows.shapes], dtype=pl.Categorical),
             pl.Series("kind", [known.kind for known in rows.shapes], dtype=pl.Categorical),
         )
+
+
+def _templates(rules: list[tuple[int, Rule, Any]]) -> Any:
+    """The template rules; what renders is loaded only where there are some."""
+    if not rules:
+        return None
+    from ftdata.judge.templates import Templates
+
+    return Templates(rules)
 
 
 def _spoiled_lines(chunk: Chunk) -> set[int | None]:

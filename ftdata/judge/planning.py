@@ -63,6 +63,10 @@ def make_plan(
                 skipped[number] = reason
         if number not in skipped and "language" in _columns(selected) and not _installed("py3langid"):
             skipped[number] = "needs the language measure: pip install 'ftdata[lang]'"
+        if number not in skipped and selected.rule.scope == "template":
+            reason = _no_template(selected.params["folder"])
+            if reason:
+                skipped[number] = reason
         if selected.rule.scope == "dataset":
             columns += [name for name in selected.rule.needs if name in MEASURES and MEASURES[name].level != "token"]
         steps.append(Step(selected.rule.name, selected.params, key, selected.where, selected.rule.message, number in skipped))
@@ -89,6 +93,12 @@ def _columns(selected: Selected) -> list[str]:
         selected.rule.check(touched, selected.params)
         return touched.touched
     return list(selected.rule.needs)
+
+
+def _no_template(path: str) -> str | None:
+    from ftdata.judge.templates import why_not
+
+    return why_not(path) if path else "needs a model folder as target: --target PATH"
 
 
 def _installed(package: str) -> bool:

@@ -148,10 +148,13 @@ class Pool:
         """
         if not self._workers:
             judge = Judge(plan)
-            for piece in pieces:
-                with _no_collector():
-                    result = judge.judge(piece)
-                yield piece, result
+            try:
+                for piece in pieces:
+                    with _no_collector():
+                        result = judge.judge(piece)
+                    yield piece, result
+            finally:
+                judge.close()
             return
         free: SimpleQueue[_Worker] = SimpleQueue()
         for worker in self._workers:

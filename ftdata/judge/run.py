@@ -212,6 +212,7 @@ def _report(run: _Run, skipped: dict[int, str], choice: Choice, options: Options
     dataset = Dataset(_table(run), run.files, options.format, options.mapping)
     tokens = next((c for c in dataset.table.columns if c.startswith("n_tokens@")), None)
     _judge_dataset(run, dataset, skipped)
+    _judge_folders(run, dataset, skipped)
     rules = run.selection.rules
     schema = _finding_schema() | {"file": pl.UInt16}
     frame = pl.concat(run.findings) if run.findings else pl.DataFrame(schema=schema)
@@ -282,6 +283,25 @@ def _judge_dataset(run: _Run, dataset: Dataset, skipped: dict[int, str]) -> None
             hits = list(selected.rule.check(dataset, selected.params))
             if hits:
                 run.findings.append(_hit_table(number, selected, hits, dataset))
+
+
+def _judge_folders(run: _Run, dataset: Dataset, skipped: dict[int, str]) -> None:
+    """Report what model folders do to every sample."""
+    rules = [
+        (number, selected.rule, selected.params) for number, selected in enumerate(run.selection.rules)
+        if selected.rule.scope == "template" and number not in skipped
+    ]  # fmt: skip
+    if not rules:
+        return
+    from ftdata.judge.templates import Templates
+
+    templates = Templates(rules)
+    try:
+        for number, fault in templates.of_folders():
+            hit = Hit(None, values={"words": fault.words})
+            run.findings.append(_hit_table(number, run.selection.rules[number], [hit], dataset))
+    finally:
+        templates.close()
 
 
 def _hit_table(number: int, selected: Selected, hits: list[Hit], dataset: Dataset) -> pl.DataFrame:

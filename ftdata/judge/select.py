@@ -7,6 +7,7 @@ more specific selector beats a less specific one, and at equal specificity ignor
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,7 +103,7 @@ def resolve(choice: Choice) -> Selection:
     merged: dict[tuple[Any, ...], Selected] = {}
     targets, used = [], [core]
     for name in choice.targets or (None,):
-        packs = load_target(name) if name else []
+        packs = _target_packs(name) if name else []
         facts = {key: value for pack in packs for key, value in pack.target.items()}
         target = Target(name, facts) if name else None
         if target:
@@ -118,6 +119,15 @@ def resolve(choice: Choice) -> Selection:
     rules = sorted(merged.values(), key=lambda s: (s.rule.code, s.targets))
     counted = choice.tokenizer or (targets[0].tokenizer if targets else "o200k_base")
     return Selection(rules, targets, [*used, *goals], choice.goal, counted)
+
+
+def _target_packs(name: str) -> list[Pack]:
+    if os.path.isdir(name):
+        from ftdata.judge.templates import folder_pack, is_model_folder
+
+        if is_model_folder(name):
+            return [folder_pack(name)]
+    return load_target(name)
 
 
 def _merge(merged: dict[tuple[Any, ...], Selected], selected: Selected) -> None:

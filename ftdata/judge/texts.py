@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +22,16 @@ _REMEMBERED = 512
 class TextRules:
     """The text rules of a plan, grouped by the texts that they see."""
 
-    def __init__(self, rules: Sequence[tuple[int, Rule, dict[str, Any]]]) -> None:
+    def __init__(self, rules: Sequence[tuple[int, Rule, Mapping[str, Any]]]) -> None:
         """``rules`` are (step number, rule, parameters)."""
         self._groups: dict[tuple[Any, ...], list[int]] = {}
-        self._hints: dict[int, pl.Expr] = {}
+        self._gates: dict[int, pl.Expr | None] = {}
+        self._hints: dict[int, pl.Expr | None] = {}
         self._checks: dict[int, Callable[[str], list[Spot]]] = {}
         for number, rule, params in rules:
-            group = (rule.roles, rule.trained, tuple(sorted(_SLOTS[slot] for slot in rule.slots)))
+            group = (rule.roles, rule.trained, tuple(sorted(_SLOTS[slot] for slot in rule.slots)), rule.foreign)
             self._groups.setdefault(group, []).append(number)
+            self._gates[number] = _gate(rule)
             self._hints[number] = _hint(rule, params)
             self._checks[number] = _remembering(rule, params)
 
@@ -37,36 +40,51 @@ class TextRules:
         import polars as pl
 
         asked = (pl.col("sample") == pl.col("sample").shift(1)) & (pl.col("role").shift(1) == ROLE_NUMBER["user"])
-        texts = texts.with_columns(question=pl.when(asked).then(pl.col("text").shift(1)))
-        for (roles, trained, slots), numbers in self._groups.items():
+        texts = texts.with_columns(
+            question=pl.when(asked).then(pl.col("text").shift(1)),
+            foreign=pl.col("text").str.len_bytes() != pl.col("text").str.len_chars(),
+        )
+        for (roles, trained, slots, foreign), numbers in self._groups.items():
             where = pl.col("slot").is_in(slots) if len(slots) < len(_SLOTS) else pl.lit(True)
             if roles:
                 where &= pl.col("role").is_in([ROLE_NUMBER[role] for role in roles])
-            if trained:
-                where &= pl.col("trained")
+            for column, wanted in (("trained", trained), ("foreign", foreign)):
+                if wanted:
+                    where &= pl.col(column)
             seen = texts.filter(where).select("sample", "turn", "slot", "text", "question")
-            flags = seen.select(self._hints[number].fill_null(False).alias(str(number)) for number in numbers)
             for number in numbers:
-                check = self._checks[number]
-                for sample, turn, slot, text in seen.filter(flags[str(number)]).drop("question").iter_rows():
+                left, check = seen, self._checks[number]
+                for expression in (self._gates[number], self._hints[number]):
+                    if expression is not None and left.height:
+                        flags = left.select(expression.fill_null(False)).to_series()
+                        left = left.filter(flags) if flags.any() else left.clear()
+                for sample, turn, slot, text in left.drop("question").iter_rows():
                     spots = check(text)
                     if spots:
                         yield number, sample, turn, slot, text, spots
 
 
-def _hint(rule: Rule, params: dict[str, Any]) -> pl.Expr:
+def _gate(rule: Rule) -> pl.Expr | None:
+    import polars as pl
+
+    if not rule.gate:
+        return None
+    return pl.col("text").str.contains("|".join(map(re.escape, rule.gate)))
+
+
+def _hint(rule: Rule, params: Mapping[str, Any]) -> pl.Expr | None:
     import polars as pl
 
     text = pl.col("text")
     if isinstance(rule.hint, str):
         return text.str.contains(rule.hint)
     if rule.hint is None:
-        return pl.lit(True)
+        return None
     expression: pl.Expr = rule.hint(text, params)
     return expression
 
 
-def _remembering(rule: Rule, params: dict[str, Any]) -> Callable[[str], list[Spot]]:
+def _remembering(rule: Rule, params: Mapping[str, Any]) -> Callable[[str], list[Spot]]:
     """The rule's check, which looks only once at the system prompt that a thousand samples share."""
 
     @lru_cache(maxsize=_REMEMBERED)

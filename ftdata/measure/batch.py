@@ -164,7 +164,7 @@ class Batch:
             zero = [n for n in by_level["text"] if MEASURES[n].dtype.startswith("UInt")]
             frame = frame.with_columns(pl.col(zero).fill_null(0))
         for role, level in (("assistant", "answer"), ("user", "question")):
-            if by_level[level] or (role == "assistant" and (by_level["parsed"] or by_level["language"])):
+            if by_level[level] or (role == "assistant" and by_level["language"]):
                 frame = frame.join(self._of_last(role, by_level), on="sample", how="left", maintain_order="left")
         if by_level["key"]:
             frame = self._keys(frame, by_level["key"])
@@ -183,12 +183,9 @@ class Batch:
         last = last.filter(last["sample"] != last["sample"].shift(-1).fill_null(OTHER_SAMPLE))
         text = pl.col("text")
         named = {name: MEASURES[name].make(text) for name in by_level["answer" if role == "assistant" else "question"]}
-        made = last.select("sample", **named)
-        if role == "assistant":
-            for name in by_level["parsed"]:
-                made = made.with_columns(pl.Series(name, MEASURES[name].make(last["text"].to_list()), dtype=pl.String))
-            if by_level["language"]:
-                made = made.with_columns(pl.Series("language", list(map(language_of, last["text"])), dtype=pl.String))
+        made = last.lazy().select("sample", **named).collect()
+        if role == "assistant" and by_level["language"]:
+            made = made.with_columns(pl.Series("language", list(map(language_of, last["text"])), dtype=pl.String))
         return made
 
     def _join(self, frame: pl.DataFrame, aggregations: list[pl.Expr], texts: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -206,10 +203,15 @@ class Batch:
         import polars as pl
 
         texts = self.texts()
-        hashes = {"hash": normalise(texts["text"]).hash(0)}
         if "system_key" in names:
-            hashes["raw"] = texts["text"].hash(0)
-        texts = texts.drop("text", "trained").with_columns(**hashes)
+            names = [name for name in names if name != "system_key"]
+            first = texts.filter((pl.col("role") < ROLE_NUMBER["user"]) & (pl.col("slot") == CONTENT)).unique("sample", keep="first")
+            frame = frame.join(
+                first.select("sample", system_key=pl.col("text").hash(0)), on="sample", how="left", maintain_order="left"
+            )
+        if not names:
+            return frame
+        texts = texts.drop("text", "trained").with_columns(normalise(texts["text"]).hash(0).alias("hash"))
         last = (pl.col("turn").filter((pl.col("role") == ROLE_NUMBER["assistant"]) & (pl.col("slot") == CONTENT))).last()
         texts = texts.with_columns(last=last.over("sample"))
         place = (pl.col("turn").cast(pl.UInt64) * 2 + 1) * pl.lit(_POSITION, dtype=pl.UInt64)
@@ -220,14 +222,13 @@ class Batch:
             "normal_key": term.sum(),
             "prompt_key": term.filter(pl.col("last").is_null() | (pl.col("turn") < pl.col("last"))).sum(),
             "answer_key": pl.col("hash").filter(is_last & (pl.col("slot") == CONTENT)).last(),
-            "system_key": pl.col("raw").filter(pl.col("role") < ROLE_NUMBER["user"]).first(),
         }
         frame = self._join(frame, [made[name].alias(name) for name in names], texts)
         context = self._context()
         if context is None:
             return frame
         # A question means another thing beside other tools or another picture.
-        asked = [name for name in names if name not in ("answer_key", "system_key")]
+        asked = [name for name in names if name != "answer_key"]
         return frame.with_columns(context).with_columns(pl.col(name) + pl.col("context") for name in asked).drop("context")
 
     def _context(self) -> pl.Series | None:

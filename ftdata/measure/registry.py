@@ -1,8 +1,8 @@
 """Every measure by name: what it is, its type, and how it is computed.
 
 A *measure* is a number (or text) about one sample. Its level says what it is computed from: the outline (once per
-distinct shape, so almost free), the table of texts, the last answer or the last question (all vectorised), the last
-answer parsed, or the tokens.
+distinct shape, so almost free), the table of texts, the last answer or the last question (all vectorised), or the
+tokens.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ftdata.types import ABSENT, Malformed, Sample
 if TYPE_CHECKING:
     import polars as pl
 
-Level = Literal["shape", "text", "answer", "question", "parsed", "token", "key", "language"]
+Level = Literal["shape", "text", "answer", "question", "token", "key", "language"]
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "other")
 ROLE_NUMBER = {role: number for number, role in enumerate(ROLES)}
@@ -27,7 +27,7 @@ CONTENT, REASONING, ARGUMENTS = 0, 1, 2
 @dataclass(frozen=True, slots=True)
 class Measure:
     """One measure. What ``make`` is called with depends on the level: an outline (shape), nothing (text: it answers a
-    polars aggregation), a column of texts (answer, question), or a list of texts (parsed)."""
+    polars aggregation), or a column of texts (answer, question)."""
 
     name: str
     level: Level
@@ -176,27 +176,13 @@ def script(text: pl.Expr) -> pl.Expr:
     return found
 
 
-_WIDE = ("Hangul", "Kana", "Han")
-
-
-def scripts(text: pl.Expr) -> pl.Expr:
-    """The scripts that hold at least a fifth of a text's letters each, as "Hangul+Latin"; ``None`` below ten letters."""
-    import polars as pl
-
-    # A syllable or an ideograph says as much as about three letters.
-    counts = {name: text.str.count_matches(letters) * (3 if name in _WIDE else 1) for name, letters in SCRIPTS.items()}
-    total = pl.sum_horizontal(*counts.values())
-    parts = [pl.when(5 * count >= total).then(pl.lit(name)) for name, count in counts.items()]
-    return pl.when(total >= 10).then(pl.concat_str(parts, separator="+", ignore_nulls=True))
-
-
 _NAMED = f"the script of most letters of the last assistant turn: {', '.join(SCRIPTS)}"
 _add("script", "answer", "String", _NAMED, script)
-_add("answer_scripts", "answer", "String", "the scripts with at least a fifth of its letters each, as Hangul+Latin", scripts)
-_add("question_scripts", "question", "String", "the same of the last user turn", scripts)
+_add("answer_scripts", "answer", "String", "the scripts with at least a fifth of its letters each, as Hangul+Latin", style.scripts)
+_add("question_scripts", "question", "String", "the same of the last user turn", style.scripts)
 _add("persona", "answer", "String", "the name under which the last assistant turn introduces itself", style.persona)
-_add("answer_json", "parsed", "String", "object or array where the last assistant turn is JSON", style.json_kind)
-_add("answer_keys", "parsed", "String", "the sorted keys of the last assistant turn where it is a JSON object", style.json_keys)
+_add("answer_json", "answer", "String", "object or array where the last assistant turn is JSON", style.json_kind)
+_add("answer_keys", "answer", "String", "the sorted keys of the last assistant turn where it is a JSON object", style.json_keys)
 _add("answer_shape", "answer", "String", "code, table, headings, list, paragraphs or line", style.markdown)
 _add("speech_level", "answer", "String", f"Korean: {', '.join(style.SPEECH_LEVELS)}", style.speech_level)
 _add("opening", "question", "String", "the first three words of the last user turn", style.opening_words)

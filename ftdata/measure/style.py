@@ -5,7 +5,7 @@ Every function takes and returns polars expressions over a column of texts, or a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,31 +19,81 @@ _KEYS = 200
 _SHAPED = 20_000
 
 
-def json_kind(texts: Sequence[str | None]) -> list[str | None]:
-    """Say of each text whether it is a JSON object or array; ``None`` for all other texts, broken JSON among them."""
-    return [None if value is _NOT else "object" if isinstance(value, dict) else "array" for value in map(_container, texts)]
+def json_kind(text: pl.Expr) -> pl.Expr:
+    """Say of a text whether it is a JSON object or array; null for all other texts, broken JSON among them."""
+    return _each(text, r"^\s*[{\[]", lambda text: _KINDS.get(type(_container(text))))
 
 
-def json_keys(texts: Sequence[str | None]) -> list[str | None]:
-    """The sorted keys of each text that is a JSON object, as "city, unit"; ``None`` for all other texts."""
-    values = map(_container, texts)
-    return [", ".join(sorted(value))[:_KEYS] if isinstance(value, dict) else None for value in values]
+def json_keys(text: pl.Expr) -> pl.Expr:
+    """The sorted keys of a text that is a JSON object, as "city, unit"; null for all other texts."""
+    return _each(text, r"^\s*\{", _keys)
 
 
-class _Not:
-    """No JSON container."""
+_KINDS: dict[type, str] = {dict: "object", list: "array"}
 
 
-_NOT = _Not()
+def _keys(text: str) -> str | None:
+    value = _container(text)
+    return ", ".join(sorted(value))[:_KEYS] if isinstance(value, dict) else None
 
 
-def _container(text: str | None) -> Any:
-    if text is None or text.lstrip()[:1] not in ("{", "["):
-        return _NOT
+def _container(text: str) -> Any:
     try:
         return orjson.loads(text)
     except ValueError:
-        return _NOT
+        return None
+
+
+def _each(text: pl.Expr, hint: str, say: Callable[[str], str | None]) -> pl.Expr:
+    """What a function says of every text that matches the hint; null for all others."""
+    import polars as pl
+
+    def run(texts: pl.Series) -> pl.Series:
+        at = texts.str.contains(hint).fill_null(False).arg_true()
+        nothing = pl.repeat(None, len(texts), dtype=pl.String, eager=True)
+        return nothing.scatter(at, pl.Series([say(text) for text in texts.gather(at)], dtype=pl.String)) if len(at) else nothing
+
+    return text.map_batches(run, return_dtype=pl.String)
+
+
+# A letter's script follows from the first byte of its UTF-8 form. Four parts of Unicode need the second byte as well.
+_RANGES = (
+    (0x41, 0x5A, b"L"), (0x61, 0x7A, b"L"), (0xC3, 0xC9, b"L"), (0xCD, 0xCF, b"G"), (0xD0, 0xD3, b"C"), (0xD6, 0xD7, b"H"),
+    (0xD8, 0xDB, b"A"), (0xE0, 0xE0, b"I"), (0xE3, 0xE3, b"K"), (0xE4, 0xE9, b"Z"), (0xEA, 0xED, b"S"),
+)  # fmt: skip
+_LEADS = b"".join(next((mark for first, last, mark in _RANGES if first <= byte <= last), b"\0") for byte in range(256))
+_REST = bytes(byte for byte in range(256) if not _LEADS[byte])
+_LOOKED_AT = 200
+
+
+def scripts(text: pl.Expr) -> pl.Expr:
+    """The scripts that hold at least a fifth of the letters of a text's first 200 characters each, as "Hangul+Latin".
+
+    A syllable or an ideograph counts as three letters. Null where there are fewer than ten letters.
+    """
+    import polars as pl
+
+    head = text.str.slice(0, _LOOKED_AT)
+    foreign = head.str.len_bytes() != head.str.len_chars()
+    ascii_only = pl.when(~foreign, head.str.contains("[A-Za-z]{3}"), head.str.len_bytes() >= 10).then(pl.lit("Latin"))
+    return pl.when(foreign).then(_each(pl.when(foreign).then(head), r"\S", scripts_of)).otherwise(ascii_only)
+
+
+def scripts_of(text: str) -> str | None:
+    """The scripts of one text, as in *scripts*."""
+    data = text.encode("utf-8", "replace")
+    leads = data.translate(_LEADS, _REST)
+    counts = {"Latin": leads.count(b"L")}
+    if counts["Latin"] < len(leads):
+        devanagari = data.count(b"\xe0\xa4") + data.count(b"\xe0\xa5")
+        thai = data.count(b"\xe0\xb8") + data.count(b"\xe0\xb9")
+        counts = {
+            "Hangul": 3 * leads.count(b"S"), "Kana": 3 * (leads.count(b"K") - data.count(b"\xe3\x80")), "Han": 3 * leads.count(b"Z"),
+            "Cyrillic": leads.count(b"C"), "Arabic": leads.count(b"A"), "Hebrew": leads.count(b"H"), "Greek": leads.count(b"G"),
+            "Devanagari": devanagari, "Thai": thai, "other": leads.count(b"I") - devanagari - thai, **counts,
+        }  # fmt: skip
+    total = sum(counts.values())
+    return "+".join(name for name, count in counts.items() if 5 * count >= total) if total >= 10 else None
 
 
 def markdown(text: pl.Expr) -> pl.Expr:
@@ -80,7 +130,8 @@ def speech_level(text: pl.Expr) -> pl.Expr:
     """The Korean speech level of most sentence endings in a text; ``None`` where no ending tells."""
     import polars as pl
 
-    korean = pl.when(text.str.contains("[가-힣]")).then(text)
+    foreign = pl.when(text.str.len_bytes() != text.str.len_chars()).then(text)
+    korean = pl.when(foreign.str.contains("[가-힣]")).then(text)
     counts = {name: korean.str.count_matches(pattern) for name, pattern in SPEECH_LEVELS.items()}
     # "-십시오" ends like 해요체's letters do not, but "-니까" counts as 반말's "까" too: what is formal is not casual.
     counts = {name: count.cast(pl.Int32) for name, count in counts.items()}
