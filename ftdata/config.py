@@ -74,6 +74,7 @@ def _check(data: dict[str, Any], path: Path) -> dict[str, Any]:
         select: list[str] | None = None
         extend_select: list[str] | None = Field(None, alias="extend-select")
         ignore: list[str] | None = None
+        plugins: list[str] | None = None
         rules: dict[str, Any] | None = None
         custom: list[dict[str, Any]] | None = None
         eval: list[str] | None = None

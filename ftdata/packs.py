@@ -46,9 +46,17 @@ def packs_dir() -> Path:
     return installed if installed.is_dir() else Path(__file__).parent.parent / "rules"
 
 
+# The folders of packs that plugins bring, by the plugin's name.
+EXTRA_PACKS: dict[str, Path] = {}
+
+
 def names(kind: str) -> list[str]:
-    """Return the names of the packs of a kind ("targets", "goals")."""
-    return sorted(path.stem for path in (packs_dir() / kind).glob("*.yaml"))
+    """Return the names of the packs of a kind ("targets", "goals"), those of plugins included."""
+    return sorted(path.stem for folder in _folders() for path in (folder / kind).glob("*.yaml"))
+
+
+def _folders() -> list[Path]:
+    return [packs_dir(), *EXTRA_PACKS.values()]
 
 
 @functools.cache
@@ -90,7 +98,8 @@ def load_target(name: str) -> list[Pack]:
 
 def _load_named(folder: str, word: str, name: str, seen: tuple[str, ...] = ()) -> list[Pack]:
     known = names(folder)
-    path = packs_dir() / folder / f"{name}.yaml"
+    file = f"{name}.yaml"
+    path = next((base / folder / file for base in _folders() if (base / folder / file).is_file()), packs_dir() / folder / file)
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
         if not path.is_file():

@@ -149,6 +149,11 @@ class Rule:
     since: str = "0.1.0"
 
     @property
+    def ours(self) -> bool:
+        """Whether the rule is built in; other codes belong to plugins and to custom rules."""
+        return self.code.startswith("FT")
+
+    @property
     def severity(self) -> Severity:
         """The severity that follows from the category."""
         return CATEGORY_SEVERITY[self.category]

@@ -23,7 +23,8 @@ ALLOWED = {
     "write": {"types", "errors"},
     "packs": {"types", "errors", "rule"},
     "config": {"types", "errors"},
-    "judge": {"types", "errors", "rule", "read", "formats", "measure", "checks", "packs", "config", "template"},
+    "plugins": {"errors", "rule", "measure", "packs"},
+    "judge": {"types", "errors", "rule", "read", "formats", "measure", "checks", "packs", "config", "template", "plugins"},
 }
 HEAVY = {"polars", "pydantic", "tiktoken", "rapidfuzz", "yaml", "numba", "numpy", "orjson", "torch", "openai"}
 

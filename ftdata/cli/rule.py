@@ -21,8 +21,11 @@ def command(name: str | None, every: bool, output: str) -> None:
     """
     import ftdata.checks  # noqa: F401  (fills RULES)
     from ftdata.errors import UsageError, suggest
+    from ftdata.plugins import load_plugins
     from ftdata.rule import RULES, find_rule
 
+    if every or name is None or find_rule(name) is None:
+        load_plugins(_allowed())
     if every or name is None:
         rules = sorted(RULES.values(), key=lambda r: r.code)
         if output == "json":
@@ -59,6 +62,15 @@ def command(name: str | None, every: bool, output: str) -> None:
             click.echo(f"{key} = {json.dumps(value, ensure_ascii=False, default=list)}")
     if found.help:
         click.echo(f"\n## What to do\n{found.help}")
+
+
+def _allowed() -> list[str] | None:
+    """The plugins that the configuration of this folder allows."""
+    from ftdata.config import find_config, load_config
+
+    path = find_config(Path.cwd())
+    allowed: list[str] | None = load_config(path).data.get("plugins") if path else None
+    return allowed
 
 
 def _cases(code: str) -> Iterator[str]:

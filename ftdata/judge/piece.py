@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from ftdata.errors import ReadError
 from ftdata.formats import detect_row, outline, parse, read_plain, sample_id, shape
 from ftdata.judge.excerpt import describe, excerpt, fill
+from ftdata.judge.guard import Guard
 from ftdata.judge.plan import Plan
 from ftdata.judge.position import find_pointer, line_and_column
 from ftdata.judge.texts import TextRules, place
 from ftdata.measure.batch import Batch, ShapeFacts, shape_facts
 from ftdata.measure.registry import MEASURES
 from ftdata.measure.tokens import Tokenizer, load_tokenizer
+from ftdata.plugins import load_plugins
 from ftdata.rule import CONVERSATIONS, At, Columns, Rule
 from ftdata.types import Chunk, Fault, Sample
 
@@ -63,6 +65,7 @@ class PieceResult:
     rows: int
     problem: str | None = None
     error: tuple[str, str | None] | None = None
+    failed: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -113,7 +116,10 @@ class Judge:
     def __init__(self, plan: Plan) -> None:
         import ftdata.checks  # noqa: F401  (fills RULES)
 
+        if plan.plugins:
+            load_plugins(plan.plugins)
         self.plan = plan
+        self.guard = Guard()
         self.shapes: dict[Hashable, _Shape] = {}
         self.seen = 0
         self.rules: list[Rule | None] = [step.find() for step in plan.steps]
@@ -152,13 +158,15 @@ class Judge:
             step, found = self.plan.steps[number], self.rules[number]
             columns = Columns()
             if found is None:
-                expression = pl.sql_expr(step.where or "false")
-                columns.touched = expression.meta.root_names()
+                made = [pl.sql_expr(step.where or "false")]
+                columns.touched = made[0].meta.root_names()
             else:
-                expression = found.check(columns, step.params)
+                made = self.guard.run(number, found, lambda check, *given: [check(*given)], found.check, columns, step.params)
             names += columns.touched
-            self.expressions.setdefault(step.tokens, []).append((number, expression))
-        self.texts = TextRules([(n, r, self.plan.steps[n].params) for n in self.by_scope["text"] if (r := self.rules[n])])
+            self.expressions.setdefault(step.tokens, []).extend((number, expression) for expression in made)
+        self.texts = TextRules(
+            [(n, r, self.plan.steps[n].params) for n in self.by_scope["text"] if (r := self.rules[n])], self.guard
+        )
         self.templates = _templates(
             [(n, r, self.plan.steps[n].params) for n in self.by_scope["template"] if (r := self.rules[n])]
         )
@@ -189,7 +197,7 @@ class Judge:
             for number in known.content:
                 found = self.rules[number]
                 assert found is not None
-                for place in found.check(samples[row], self.plan.steps[number].params):
+                for place in self.guard.run(number, found, found.check, samples[row], self.plan.steps[number].params):
                     self._report(number, row, samples[row], place, chunk, findings)
         batch = Batch(samples, [known.facts for known in rows.shapes], rows.ready)
         frame = batch.frame(self.names, self.tokenizers)
@@ -208,6 +216,7 @@ class Judge:
             rows=len(rows.shapes),
             problem=next((samples[row].problem for row, known in enumerate(rows.shapes) if known.kind == "none"), None),
             error=(failed.message, failed.hint) if failed else None,
+            failed=dict(self.guard.failed),
         )
 
     def _parse(self, chunk: Chunk) -> _Rows:
@@ -245,7 +254,7 @@ class Judge:
             found = self.rules[number]
             assert found is not None
             if sample.kind in found.kinds:
-                for place in found.check(drawn, self.plan.steps[number].params):
+                for place in self.guard.run(number, found, found.check, drawn, self.plan.steps[number].params):
                     turn = next((i for i, message in enumerate(turns) if message is place.message), -1)
                     places.append((number, turn, place))
         for number in self.by_scope["content"]:
@@ -268,9 +277,16 @@ class Judge:
             if tokens:
                 suffix = f"@{tokens}"
                 renamed = frame.rename({c: c.removesuffix(suffix) for c in frame.columns if c.endswith(suffix)})
-            flags = renamed.select(expression.alias(str(number)) for number, expression in expressions)
-            for number, _ in expressions:
+            # All of ours in one go; a plugin's by itself, for it may fail.
+            ours = [(n, e) for n, e in expressions if (rule := self.rules[n]) is None or rule.ours]
+            flags = {f.name: f for f in renamed.select(expression.alias(str(number)) for number, expression in ours)}
+            for number, expression in expressions:
                 found = self.rules[number]
+                if str(number) not in flags:
+                    made = self.guard.run(number, found, lambda of, by: [of.select(by).to_series()], renamed, expression)
+                    flags |= {str(number): series for series in made}
+                if str(number) not in flags:
+                    continue
                 hits = flags[str(number)].fill_null(False)
                 if hits.dtype != pl.Boolean or not hits.any():
                     continue
@@ -318,7 +334,7 @@ class Judge:
         found, step = self.rules[number], self.plan.steps[number]
         places: Iterable[At] = ()
         if found is not None and found.locate is not None:
-            places = list(found.locate(sample, step.params))
+            places = self.guard.run(number, found, found.locate, sample, step.params)
         for found_at in places or [At(pointer="")]:
             found_at.values = values | found_at.values
             self._report(number, row, sample, found_at, chunk, findings)

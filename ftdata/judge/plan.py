@@ -29,7 +29,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps, the columns the dataset rules need, the tokenizers, and how to read rows."""
+    """The steps, the columns the dataset rules need, the tokenizers, how to read rows, and the plugins to load."""
 
     steps: tuple[Step, ...]
     columns: tuple[str, ...] = ()
@@ -37,3 +37,4 @@ class Plan:
     format: str | None = None
     mapping: Mapping[str, str] | None = None
     text_bytes: int = 0
+    plugins: tuple[str, ...] = ()

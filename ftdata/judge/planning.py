@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ftdata.errors import ConfigError, MissingTokenizer, UsageError, suggest
+from ftdata.judge.guard import Guard
 from ftdata.judge.plan import Plan, Step
 from ftdata.judge.select import Selected, Selection
 from ftdata.measure.batch import Overhead
@@ -79,6 +80,7 @@ def make_plan(
         format=format,
         mapping=mapping,
         text_bytes=text_bytes,
+        plugins=tuple(plugin.name for plugin in selection.plugins if plugin.problem is None),
     )
 
 
@@ -90,7 +92,7 @@ def _columns(selected: Selected) -> list[str]:
         return pl.sql_expr(selected.where).meta.root_names()
     if selected.rule.scope == "measure":
         touched = Columns()
-        selected.rule.check(touched, selected.params)
+        Guard().run(0, selected.rule, lambda: [selected.rule.check(touched, selected.params)])
         return touched.touched
     return list(selected.rule.needs)
 

@@ -17,6 +17,7 @@ from ftdata.errors import ReadError
 from ftdata.judge.dataset import Dataset, FileCounts, turn_of
 from ftdata.judge.excerpt import describe, excerpt, fill
 from ftdata.judge.findings import FindingTable
+from ftdata.judge.guard import Guard
 from ftdata.judge.piece import FINDING_COLUMNS, PieceResult
 from ftdata.judge.plan import Plan
 from ftdata.judge.planning import check_custom, check_format, make_plan
@@ -24,7 +25,7 @@ from ftdata.judge.pool import Pool
 from ftdata.judge.select import Choice, Selected, Selection, resolve
 from ftdata.judge.verdicts import complete, make_verdicts
 from ftdata.rule import At, Hit
-from ftdata.types import InputReport, Report, Severity
+from ftdata.types import InputReport, Report, Severity, Verdict
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,6 +64,7 @@ class _Run:
     tables: list[pl.DataFrame] = field(default_factory=list)
     findings: list[pl.DataFrame] = field(default_factory=list)
     base: int = 0
+    guard: Guard = field(default_factory=Guard)
 
 
 def judge(paths: Sequence[str], choice: Choice, options: Options) -> Report:
@@ -164,6 +166,7 @@ def _collect(run: _Run, number: int, result: PieceResult) -> None:
 
     counted = run.files[number]
     report = counted.report
+    run.guard.failed |= result.failed
     if result.error is not None:
         report.error, report.help = result.error
     first = report.samples
@@ -217,8 +220,15 @@ def _report(run: _Run, skipped: dict[int, str], choice: Choice, options: Options
     schema = _finding_schema() | {"file": pl.UInt16}
     frame = pl.concat(run.findings) if run.findings else pl.DataFrame(schema=schema)
     frame = _without_repeated_errors(frame, run)
+    skipped |= run.guard.failed
+    if run.guard.failed:
+        frame = frame.filter(~pl.col("step").is_in(list(run.guard.failed)))
     frame = complete(frame, dataset, rules, tokens)
     verdicts, frame = make_verdicts(frame, dataset, rules, skipped)
+    verdicts += [
+        Verdict("plugin", plugin.name, "skipped", "info", reason=f"{plugin.package} could not be loaded: {plugin.problem}")
+        for plugin in run.selection.plugins if plugin.problem is not None
+    ]  # fmt: skip
     table = FindingTable(frame.sort("path", "line", "column", "code", "step", nulls_last=True, maintain_order=True), rules)
     return Report(
         version=__version__,
@@ -280,7 +290,7 @@ def _judge_dataset(run: _Run, dataset: Dataset, skipped: dict[int, str]) -> None
         return
     for number, selected in enumerate(run.selection.rules):
         if selected.rule.scope == "dataset" and number not in skipped:
-            hits = list(selected.rule.check(dataset, selected.params))
+            hits = run.guard.run(number, selected.rule, selected.rule.check, dataset, selected.params)
             if hits:
                 run.findings.append(_hit_table(number, selected, hits, dataset))
 

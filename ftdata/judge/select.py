@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ftdata.errors import ConfigError, suggest
+from ftdata.judge.guard import Guard
 from ftdata.packs import (
     Pack,
     check_custom,
@@ -24,6 +25,7 @@ from ftdata.packs import (
     matching,
     specificity,
 )
+from ftdata.plugins import Plugin, load_plugins
 from ftdata.rule import RULES, Columns, Rule, find_rule
 from ftdata.types import SEVERITIES, Severity
 
@@ -86,12 +88,14 @@ class Selection:
     packs: list[Pack]
     goal: str | None = None
     tokenizer: str | None = None
+    plugins: list[Plugin] = field(default_factory=list)
 
 
 def resolve(choice: Choice) -> Selection:
     """Resolve every layer into the rules that run. Raises UsageError or ConfigError for unknown names."""
     import ftdata.checks  # noqa: F401  (fills RULES)
 
+    plugins = load_plugins(choice.config.get("plugins"))
     for option, selectors in (
         ("--select", choice.select),
         ("--extend-select", choice.extend_select),
@@ -118,7 +122,7 @@ def resolve(choice: Choice) -> Selection:
             selected.targets = ()
     rules = sorted(merged.values(), key=lambda s: (s.rule.code, s.targets))
     counted = choice.tokenizer or (targets[0].tokenizer if targets else "o200k_base")
-    return Selection(rules, targets, [*used, *goals], choice.goal, counted)
+    return Selection(rules, targets, [*used, *goals], choice.goal, counted, plugins)
 
 
 def _target_packs(name: str) -> list[Pack]:
@@ -272,7 +276,7 @@ def needs_tokens(rule: Rule, params: Mapping[str, Any]) -> bool:
     """Whether the rule reads a token measure, so that it depends on a tokenizer."""
     if rule.scope == "measure":
         columns = Columns()
-        rule.check(columns, params)
+        Guard().run(0, rule, lambda: [rule.check(columns, params)])
         return any(name.startswith("n_") and "tokens" in name for name in columns.touched)
     return any("tokens" in name for name in rule.needs)
 

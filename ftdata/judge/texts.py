@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ftdata.judge.guard import Guard
 from ftdata.measure.batch import call_text
 from ftdata.measure.registry import ARGUMENTS, CONTENT, REASONING, ROLE_NUMBER
 from ftdata.rule import At, Rule, Spot
@@ -22,17 +23,19 @@ _REMEMBERED = 512
 class TextRules:
     """The text rules of a plan, grouped by the texts that they see."""
 
-    def __init__(self, rules: Sequence[tuple[int, Rule, Mapping[str, Any]]]) -> None:
+    def __init__(self, rules: Sequence[tuple[int, Rule, Mapping[str, Any]]], guard: Guard | None = None) -> None:
         """``rules`` are (step number, rule, parameters)."""
+        self._guard = guard or Guard()
+        self._rules = {number: rule for number, rule, _ in rules}
         self._groups: dict[tuple[Any, ...], list[int]] = {}
         self._gates: dict[int, pl.Expr | None] = {}
-        self._hints: dict[int, pl.Expr | None] = {}
+        self._hints: dict[int, Any] = {}
         self._checks: dict[int, Callable[[str], list[Spot]]] = {}
         for number, rule, params in rules:
             group = (rule.roles, rule.trained, tuple(sorted(_SLOTS[slot] for slot in rule.slots)), rule.foreign)
             self._groups.setdefault(group, []).append(number)
             self._gates[number] = _gate(rule)
-            self._hints[number] = _hint(rule, params)
+            self._hints[number] = self._guard.run(number, rule, lambda rule, params: [_hint(rule, params)], rule, params)
             self._checks[number] = _remembering(rule, params)
 
     def hits(self, texts: pl.DataFrame) -> Iterator[tuple[int, int, int, int, str, list[Spot]]]:
@@ -52,16 +55,29 @@ class TextRules:
                 if wanted:
                     where &= pl.col(column)
             seen = texts.filter(where).select("sample", "turn", "slot", "text", "question")
+            hinted: dict[Any, pl.DataFrame] = {}
             for number in numbers:
-                left, check = seen, self._checks[number]
-                for expression in (self._gates[number], self._hints[number]):
-                    if expression is not None and left.height:
-                        flags = left.select(expression.fill_null(False)).to_series()
-                        left = left.filter(flags) if flags.any() else left.clear()
-                for sample, turn, slot, text in left.drop("question").iter_rows():
-                    spots = check(text)
+                check, rule = self._checks[number], self._rules[number]
+                # Rules that come in pairs, certain and possible, share their hint.
+                shared = (rule.gate, rule.hint) if isinstance(rule.hint, str) else rule.name
+                if shared not in hinted:
+                    hinted[shared] = self._hinted(number, rule, seen)
+                for sample, turn, slot, text in hinted[shared].iter_rows():
+                    spots = self._guard.run(number, rule, check, text)
                     if spots:
                         yield number, sample, turn, slot, text, spots
+
+    def _hinted(self, number: int, rule: Rule, texts: pl.DataFrame) -> pl.DataFrame:
+        """The texts that pass the gate and the hint of a rule."""
+        for expression in (self._gates[number], *self._hints[number]):
+            if expression is not None and texts.height:
+                flags = self._guard.run(number, rule, _flags, texts, expression)
+                texts = texts.filter(flags[0]) if flags and flags[0].any() else texts.clear()
+        return texts.drop("question")
+
+
+def _flags(texts: pl.DataFrame, expression: pl.Expr) -> list[pl.Series]:
+    return [texts.select(expression.fill_null(False)).to_series()]
 
 
 def _gate(rule: Rule) -> pl.Expr | None:
