@@ -53,7 +53,8 @@ def refusal(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     No fix: a refusal may be what the set teaches.
     """
     match = re.search(REFUSALS, text)
-    if match:
+    # "You, as an AI assistant, cannot": said of somebody else.
+    if match and text[: match.start()].rstrip()[-1:] not in ("你", "您"):
         yield spot(*match.span(), match=match.group())
 
 
@@ -132,7 +133,7 @@ def placeholder_input(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
 _VARIABLE = re.compile(
     r"\{\{ ?-?\s*[^\W\d][\w.\- ]{0,40}\s*\}\}|\$\{[A-Za-z_][\w.]{0,40}\}|<%=?[^%\n]{1,60}%>|%\([A-Za-z_]\w{0,30}\)[sd]"
-    r"|(?:^|(?<=[\s(\"'“:,]))\{(?:[a-z]+_[a-z_]{1,30}|name|user|username|date|company|product|customer|email|address|이름|고객명|회사명|상품명|날짜)\}"
+    r"|(?:^|(?<=[\s(\"'“:,]))\{(?:[a-z]{2,20}_[a-z_]{2,30}|name|user|username|date|company|product|customer|email|address|이름|고객명|회사명|상품명|날짜)\}"
 )
 
 
@@ -155,13 +156,17 @@ def template_variable(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     """
     if looks_like_code(text):
         return
-    match = _VARIABLE.search(without_code(text))
-    if match:
+    prose = without_code(text)
+    for match in _VARIABLE.finditer(prose):
+        line = prose[prose.rfind("\n", 0, match.start()) + 1 :].split("\n", 1)[0]
+        if looks_like_code(line) or 'f"' in line or "f'" in line:
+            continue
         yield spot(*match.span(), match=match.group())
+        return
 
 
 _FILL_IN = (
-    r"(?i)\[(?:(?:insert|enter|add|your|recipient|customer|client|company|sender|employer|manager)(?:['’]s)?[ _](?:[\w'’/]+[ _]?){1,5}|name|date|address"
+    r"(?i)\[(?:(?:insert|enter (?:your|the|a)|add (?:your|the)|your|recipient|customer|client|company|sender|employer|manager)(?:['’]s)?[ _](?:[\w'’/]+[ _]?){1,5}|name|date|address"
     r"|phone number|email|company|city, state(?:,? zip)?(?: code)?|이름|성명|고객명|고객 이름|회사명|회사 이름|날짜|주소|전화번호|연락처|이메일|상품명|금액|담당자명"
     r"|姓名|您的姓名|你的名字|公司名称|日期|地址|电话|收件人姓名)\]"
 )
@@ -199,7 +204,7 @@ _ITEM = re.compile(r"^\s*(?:[-*•‣▪+#>|]|\d{1,3}[.)]|\(?[a-z]\)|[①-⑳가
 _KOREAN_OPEN = re.compile(
     r"(?:[은는을를의와과]|에서|으로|하고|하며|지만|는데|려면|면서|거나|하여|해서|그리고|또한|하지만|따라서|때문에|위해|통해|대한|있는|하는|되는|된|할|될)$"
 )
-_SIGNED = re.compile(r"[-–—―~] ?[^\W\d_][^.!?]{2,60}$")
+_SIGNED = re.compile(r"(?:^|[\"'”’.!?…])\s*[-–—―~] ?[^\W\d_].{2,60}$|[-–—―~] ?[^\W\d_][^.!?]{2,60}$")
 _STOP = re.compile(r"[.!?。！？][\"”’')\]]?\s")
 
 

@@ -7,8 +7,34 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ftdata.measure.mojibake import HINTS, damage
 from ftdata.measure.prose import looks_like_code, without_code
-from ftdata.rule import TRAINED, Spot, rule, spot
+from ftdata.rule import ANY_KIND, TRAINED, Spot, rule, spot
+
+FIRST = 5
+
+
+@rule(
+    "FT035", "mojibake", category="suspicious", scope="text", kinds=ANY_KIND, hint=HINTS, catalogue=["F020"],
+    message="{kind}: {match}{repaired}", help="restore it from the source, or repair what can be repaired", fix_safety="unsafe",
+)  # fmt: skip
+def mojibake(text: str, p: dict[str, Any]) -> Iterator[Spot]:
+    """Text that was written in one encoding and read in another, or lost its letters on the way.
+
+    ## Why
+    The model learns to write the damage. It comes from one wrong step in an export and hides in a few rows: one sentence
+    of a long text is found too. Where the damage can be undone exactly, the message says what was meant.
+
+    ## Example
+    ``cafÃ©`` for café, ``ì•ˆë…•`` and ``¾È³ç`` for 안녕, ``浣犲ソ`` for 你好, U+FFFD, ``???? ??`` where letters were.
+
+    ## Fix safety
+    Unsafe: some damage can be undone exactly, some only guessed, and some not at all.
+    """
+    for found in damage(text)[:FIRST]:
+        repaired = f", which was {found.repaired}" if found.repaired else ""
+        yield spot(found.start, found.end, kind=found.kind, match=text[found.start : found.end], repaired=repaired)
+
 
 _ENTITY = (
     r"&(?:amp|lt|gt|quot|apos|nbsp|hellip|mdash|ndash|rsquo|lsquo|ldquo|rdquo|middot|bull|copy|#\d{2,6}|#x[0-9A-Fa-f]{2,5});"
@@ -195,7 +221,7 @@ _ESCAPED = re.compile(
     r"(?<!\\)(?:\\r)?\\n(?:\\n)?(?=[ \-*•#\d]|[^\W\d_]|$)|(?<!\\)\\u[0-9a-fA-F]{4}|\\x[0-9a-f]{2}\\x[0-9a-f]{2}"
 )
 _ABOUT_ESCAPES = re.compile(
-    r"(?i)\bnewline|\bescape|\bregex|regular expression|\bprintf?\b|\blatex\b|\\(?:frac|text|begin|nabla|neq|not|nu|left|right|times|sum)"
+    r"(?i)\bnewline|\bcsv\b|\.(?:txt|csv|json|tsv|log)\b|\bfile\b|\btables?\b|\bstring\b|\bescape|\bregex|regular expression|\bprintf?\b|\blatex\b|\\(?:frac|text|begin|nabla|neq|not|nu|left|right|times|sum)"
     r"|줄 ?바꿈|개행|이스케이프|정규식|换行|转义|正则|[A-Z]:\\|[\"'][^\"'\n]{0,60}\\n|\w\\n\w*[\"']"
 )
 
@@ -286,7 +312,7 @@ def unclosed_bracket(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     No fix: where it should close is unknown.
     """
     prose = without_code(text)
-    if looks_like_code(text) or "$" in prose or "\\" in prose or text.lstrip()[:1] in "{[":
+    if looks_like_code(text) or "$" in prose or "\\" in prose or text.lstrip()[:1] in "{[" or prose.count("|") > 5:
         return
     # Wide and narrow brackets are mixed freely: "（Basilisk)".
     prose = _SMILEY.sub(lambda match: " " * len(match.group()), prose.replace("（", "(").replace("）", ")"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from ftdata.measure.private import PERSONAL_HINTS, SECRET_HINTS, TITLES, personal, secrets
@@ -12,9 +13,18 @@ _ALL: tuple[Slot, ...] = ("content", "reasoning", "arguments")
 _FIRST = 50
 
 
-def _spots(spans: Any, certain: bool) -> Iterator[Spot]:
-    for span in [span for span in spans if span.certain == certain][:_FIRST]:
-        yield spot(span.start, span.end, what=TITLES[span.kind], kind=span.kind)
+# The certain and the possible of one text are two rules: it is searched once.
+_secrets, _personal = lru_cache(maxsize=256)(secrets), lru_cache(maxsize=256)(personal)
+
+
+def _spots(text: str, spans: Any, certain: bool) -> Iterator[Spot]:
+    """One spot for each value, however often it stands in the text."""
+    said = set()
+    for span in spans:
+        value = text[span.start : span.end]
+        if span.certain == certain and value not in said and len(said) < _FIRST:
+            said.add(value)
+            yield spot(span.start, span.end, what=TITLES[span.kind], kind=span.kind)
 
 
 @rule(
@@ -35,7 +45,7 @@ def secret(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     ## Fix safety
     Unsafe: the key is replaced by its kind; the text around it may speak of it.
     """
-    yield from _spots(secrets(text), certain=True)
+    yield from _spots(text, _secrets(text), certain=True)
 
 
 @rule(
@@ -57,7 +67,7 @@ def personal_data(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     ## Fix safety
     Unsafe: it is replaced by its kind, and the text may need it.
     """
-    yield from _spots(personal(text), certain=True)
+    yield from _spots(text, _personal(text), certain=True)
 
 
 @rule(
@@ -77,7 +87,7 @@ def possible_secret(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     ## Fix safety
     Unsafe: it is replaced by its kind.
     """
-    yield from _spots(secrets(text), certain=False)
+    yield from _spots(text, _secrets(text), certain=False)
 
 
 @rule(
@@ -97,4 +107,4 @@ def possible_personal_data(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     ## Fix safety
     Unsafe: it is replaced by its kind.
     """
-    yield from _spots(personal(text), certain=False)
+    yield from _spots(text, _personal(text), certain=False)

@@ -140,9 +140,12 @@ def wrong_language(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
         share = 1 - (frame["apart"].mean() or 0.0)
         if share >= p["share"]:
             rows = frame.filter("apart").select("index", "question_scripts", "answer_scripts").rows()
-            for (index, asked_in, answered_in), question in zip(
-                rows, data.texts([row[0] for row in rows], "question"), strict=True
-            ):
+            indexes = [row[0] for row in rows]
+            turns = zip(rows, data.texts(indexes, "question"), data.texts(indexes, "answer"), strict=True)
+            for (index, asked_in, answered_in), question, answer in turns:
+                # Names and labels are of no language.
+                if answered_in == "Latin" and answer is not None and len(re.findall(r"\b[a-z]{2,}\b", answer)) < 4:
+                    continue
                 if question is None or not re.search(_SPEAKS_OF_LANGUAGE, question):
                     yield hit(index, turn="answer", asked=_written(asked_in), answered=_written(answered_in))
 

@@ -355,7 +355,10 @@ def normalise(texts: pl.Series) -> pl.Series:
     text = pl.col("text")
     composed = frame.filter(text.str.len_bytes() != text.str.len_chars()).with_columns(text.str.normalize("NFKC"))
     frame = _put(frame, composed).with_columns(text.str.to_lowercase())
-    spaced = frame.filter(text.str.contains_any([*_SPACES, "  "]))
+    # Literals one by one: each is sought at many times the speed of a set. Rarer spaces are folded where one of these stands
+    # or the text is not all ASCII.
+    literal = [text.str.contains(space, literal=True) for space in ("\n", "  ", "\t", "\r")]
+    spaced = frame.filter(pl.any_horizontal(*literal, (text.str.len_bytes() != text.str.len_chars()) & text.str.contains_any(_SPACES)))
     spaced = spaced.with_columns(text.str.replace_many(_SPACES, [" "] * len(_SPACES)).str.replace_all(r"  +", " "))
     return _put(frame, spaced)["text"].str.strip_chars()
 

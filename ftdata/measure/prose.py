@@ -11,7 +11,7 @@ _MATH = re.compile(r"\$\$.+?\$\$|\\\[.+?\\\]|\\\(.+?\\\)|\$[^$\n]{1,200}\$", re.
 _CODE_LINE = re.compile(
     r"^\s*(?:def |class |import |from \w+ import|#include|public |private |function |const |let |var |return\b|if ?\(|for ?\("
     r"|while ?\(|else\b|elif |try:|except|SELECT |INSERT |UPDATE |<\?php|<!DOCTYPE|</?\w+[^>]*>|[}\])];?\s*$|\w+\(.*\);?\s*$"
-    r"|(?:find|sudo|apt|pip|git|cd|ls|npm|docker|curl|echo|mkdir|grep|awk|sed) \S|[\w.\[\]]+ ?[-+*/]?= ?\S|//|@\w+|\$ )|[;{]\s*$"
+    r"|#!|for \w+ in .*[;:]?$|(?:el)?if \[|while \[|(?:then|fi|do|done|esac)$|(?:du|read|rm|cp|mv|cat|set|export|find|sudo|apt|pip|git|cd|ls|npm|docker|curl|echo|mkdir|grep|awk|sed) \S|[\w.\[\]]+ ?[-+*/]?= ?\S|//|@\w+|\$ )|[;{]\s*$"
 )
 
 

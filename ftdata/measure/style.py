@@ -130,8 +130,22 @@ def speech_level(text: pl.Expr) -> pl.Expr:
     """The Korean speech level of most sentence endings in a text; ``None`` where no ending tells."""
     import polars as pl
 
-    foreign = pl.when(text.str.len_bytes() != text.str.len_chars()).then(text)
-    korean = pl.when(foreign.str.contains("[가-힣]")).then(text)
+    def run(texts: pl.Series) -> pl.Series:
+        korean = (texts.str.len_bytes() != texts.str.len_chars()).fill_null(False)
+        at = korean.arg_true()
+        nothing = pl.repeat(None, len(texts), dtype=pl.String, eager=True)
+        if not len(at):
+            return nothing
+        found = texts.gather(at).to_frame("text").select(_level(pl.col("text"))).to_series()
+        return nothing.scatter(at, found)
+
+    return text.map_batches(run, return_dtype=pl.String)
+
+
+def _level(text: pl.Expr) -> pl.Expr:
+    import polars as pl
+
+    korean = pl.when(text.str.contains("[가-힣]")).then(text)
     counts = {name: korean.str.count_matches(pattern) for name, pattern in SPEECH_LEVELS.items()}
     # "-십시오" ends like 해요체's letters do not, but "-니까" counts as 반말's "까" too: what is formal is not casual.
     counts = {name: count.cast(pl.Int32) for name, count in counts.items()}
