@@ -90,3 +90,8 @@ def test_a_rule_over_single_samples_has_cases(rule):
 def test_codes_and_names_are_unique_and_well_formed():
     assert len({rule.code for rule in RULES.values()}) == len(RULES)
     assert all(re.fullmatch(r"FT\d{3}", rule.code) for rule in RULES.values())
+
+
+@pytest.mark.parametrize("rule", list(RULES.values()), ids=lambda rule: rule.name)
+def test_the_help_of_a_rule_names_only_its_parameters(rule):
+    assert set(re.findall(r"\{(\w+)\}", rule.help or "")) <= set(rule.params)

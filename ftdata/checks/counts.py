@@ -132,25 +132,32 @@ def distinct(data: Any) -> int:
 
 
 @rule(
-    "FT606", "media-limits", category="suspicious", scope="structure", on=False, catalogue=["C005", "C006"],
-    params={"per_sample": 10},
-    message="{count} images, the target takes {per_sample} in a sample", help="split the sample",
+    "FT606", "media-limits", category="suspicious", scope="structure", on=False, catalogue=["C005", "C006", "P301"],
+    params={"per_sample": 10, "by_url": True, "roles": ["user", "tool", "system", "developer"]},
+    message="{what}", help="change the sample: it is refused, or left out without a word",
 )  # fmt: skip
 def media_limits(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """More images in one sample than the target takes, or an image in an assistant turn.
+    """Images that the target does not take: too many in a sample, by address, or in a turn of the wrong role.
 
     ## Why
-    OpenAI skips such a sample without a word: the job runs, and has not seen it.
+    OpenAI skips such a sample without a word: the job runs, and has not seen it. Together takes base64 only.
 
     ## Example
-    Twelve screenshots in one conversation, where OpenAI takes ten.
+    Twelve screenshots in one conversation, where OpenAI takes ten; an image in an assistant turn.
 
     ## Fix safety
     No fix: which images matter is unknown.
     """
-    count = sum(part.type == "image" for m in s.turns() if isinstance(m.content, list) for part in m.content)
+    count = 0
+    for message in s.turns():
+        images = [part for part in message.content if part.type == "image"] if isinstance(message.content, list) else []
+        count += len(images)
+        if images and message.role not in p["roles"]:
+            yield at(message, what=f"an image in a turn of the role {message.role}, where the target takes none")
+        if not p["by_url"] and any(part.url and not part.url.startswith("data:") for part in images):
+            yield at(message, what="an image by its address; the target takes only the data itself, as base64")
     if count > p["per_sample"]:
-        yield at(pointer="", count=count)
+        yield at(pointer="", what=f"{count} images, the target takes {p['per_sample']} in a sample")
 
 
 @rule(

@@ -188,7 +188,7 @@ def other_language(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
 
 @rule(
     "FT334", "mixed-speech-level", category="suspicious", scope="dataset", kinds=TRAINED, needs=["speech_level", "answer_json"], params=DOMINANT,
-    message="the answer is in {level}, {percent} % of the answers are in {usual}", help="rewrite it in {usual}",
+    message="the answer is in {level}, {percent} % of the answers are in {usual}", help="rewrite it in the speech level of the others",
 )  # fmt: skip
 def mixed_speech_level(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     """A Korean answer in another speech level than the set's, judged by its sentence endings.
