@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ftdata.errors import ConfigError, suggest
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "ftdata.plugins"
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,16 @@ def _load(point: EntryPoint) -> Plugin:
         if folder is not None:
             EXTRA_PACKS[point.name] = _packs(folder)
     except (Exception, SystemExit) as error:
-        for registry, before in ((RULES, rules), (MEASURES, measures), (EXTRA_PACKS, packs)):
-            registry.clear()  # type: ignore[attr-defined]
-            registry.update(before)  # type: ignore[attr-defined]
+        _restore(RULES, rules)
+        _restore(MEASURES, measures)
+        _restore(EXTRA_PACKS, packs)
         return Plugin(point.name, package, problem=f"{type(error).__name__}: {error}")
     return Plugin(point.name, package, tuple(rule.name for rule in added))
+
+
+def _restore(registry: dict[str, Value], before: dict[str, Value]) -> None:
+    registry.clear()
+    registry.update(before)
 
 
 def _packs(folder: Any) -> Path:

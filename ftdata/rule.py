@@ -116,8 +116,8 @@ class Rule:
 
     A text rule sees the texts of these ``roles`` (all if empty) and ``slots``, only those that are trained on if
     ``trained``. Of them it sees those for which ``hint`` is true: a regex that Rust and Python read alike (no look-around,
-    no back references), or a function of a polars column of texts and the parameters that answers a boolean expression;
-    the column "question" holds the user turn right before a text, if there is one.
+    no back references), or a function of a polars column of texts and the parameters that answers a boolean expression
+    or a regex; the column "question" holds the user turn right before a text, if there is one.
     A hint is run over every text there is, so it should be cheap, and may be true too often but never false wrongly. It is
     cheaper behind a ``gate``: literal strings one of which every such text holds; or where only texts that are not all
     ASCII can match (``foreign``).

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -14,9 +13,6 @@ from hypothesis import settings
 settings.register_profile("steady", derandomize=True)
 settings.register_profile("explore", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
-
-ROOT = Path(__file__).parent.parent
-SAMPLES = ROOT / "sample_data"
 
 
 def pytest_addoption(parser):

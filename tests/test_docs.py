@@ -6,7 +6,7 @@ import re
 import shlex
 
 import pytest
-from conftest import ROOT
+from places import ROOT
 from test_cli import run
 
 from ftdata.cli import COMMANDS

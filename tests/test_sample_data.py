@@ -8,7 +8,7 @@ import json
 from collections import defaultdict
 
 import pytest
-from conftest import SAMPLES
+from places import SAMPLES
 
 import ftdata
 import ftdata.checks

@@ -7,15 +7,19 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ftdata.measure.mojibake import HINTS, damage
+from ftdata.measure.hints import hint
 from ftdata.measure.prose import looks_like_code, without_code
 from ftdata.rule import ANY_KIND, TRAINED, Spot, rule, spot
 
 FIRST = 5
 
 
+def _mojibake_hint(text: Any, p: dict[str, Any]) -> str:
+    return hint("mojibake")
+
+
 @rule(
-    "FT035", "mojibake", category="suspicious", scope="text", kinds=ANY_KIND, hint=HINTS, catalogue=["F020"],
+    "FT035", "mojibake", category="suspicious", scope="text", kinds=ANY_KIND, hint=_mojibake_hint, catalogue=["F020"],
     message="{kind}: {match}{repaired}", help="restore it from the source, or repair what can be repaired", fix_safety="unsafe",
 )  # fmt: skip
 def mojibake(text: str, p: dict[str, Any]) -> Iterator[Spot]:
@@ -31,7 +35,10 @@ def mojibake(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     ## Fix safety
     Unsafe: some damage can be undone exactly, some only guessed, and some not at all.
     """
-    for found in damage(text)[:FIRST]:
+    from ftdata.measure.mojibake import damage
+
+    wrong = [found for found in damage(text) if found.kind != "literal escapes"]
+    for found in wrong[:FIRST]:
         repaired = f", which was {found.repaired}" if found.repaired else ""
         yield spot(found.start, found.end, kind=found.kind, match=text[found.start : found.end], repaired=repaired)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from ftdata.measure.private import PERSONAL_HINTS, SECRET_HINTS, TITLES, personal, secrets
+from ftdata.measure.hints import hint
 from ftdata.rule import ANY_KIND, Slot, Spot, rule, spot
 
 _ALL: tuple[Slot, ...] = ("content", "reasoning", "arguments")
@@ -14,12 +14,33 @@ _FIRST = 50
 
 
 # The certain and the possible of one text are two rules: it is searched once.
-_secrets, _personal = lru_cache(maxsize=256)(secrets), lru_cache(maxsize=256)(personal)
+@lru_cache(maxsize=256)
+def _secrets(text: str) -> Any:
+    from ftdata.measure.secrets import secrets
+
+    return secrets(text)
+
+
+@lru_cache(maxsize=256)
+def _personal(text: str) -> Any:
+    from ftdata.measure.personal import personal
+
+    return personal(text)
+
+
+def _secret_hint(text: Any, p: dict[str, Any]) -> str:
+    return hint("secrets")
+
+
+def _personal_hint(text: Any, p: dict[str, Any]) -> str:
+    return hint("personal")
 
 
 def _spots(text: str, spans: Any, certain: bool) -> Iterator[Spot]:
     """One spot for each value, however often it stands in the text."""
-    said = set()
+    from ftdata.measure.private import TITLES
+
+    said: set[str] = set()
     for span in spans:
         value = text[span.start : span.end]
         if span.certain == certain and value not in said and len(said) < _FIRST:
@@ -28,7 +49,7 @@ def _spots(text: str, spans: Any, certain: bool) -> Iterator[Spot]:
 
 
 @rule(
-    "FT501", "secret", category="safety", scope="text", kinds=ANY_KIND, slots=_ALL, hint=SECRET_HINTS, catalogue=["S001"],
+    "FT501", "secret", category="safety", scope="text", kinds=ANY_KIND, slots=_ALL, hint=_secret_hint, catalogue=["S001"],
     suppressible=False, fix_safety="unsafe",
     message="{what}", help="revoke it, for it has been copied already, and take it out of the data",
 )  # fmt: skip
@@ -49,7 +70,7 @@ def secret(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
 
 @rule(
-    "FT502", "personal-data", category="suspicious", scope="text", kinds=ANY_KIND, slots=_ALL, hint=PERSONAL_HINTS, catalogue=["S002"],
+    "FT502", "personal-data", category="suspicious", scope="text", kinds=ANY_KIND, slots=_ALL, hint=_personal_hint, catalogue=["S002"],
     fix_safety="unsafe",
     message="{what}", help="replace it by an invented one, or drop the sample",
 )  # fmt: skip
@@ -71,7 +92,7 @@ def personal_data(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
 
 @rule(
-    "FT503", "possible-secret", category="quality", scope="text", kinds=ANY_KIND, slots=_ALL, hint=SECRET_HINTS,
+    "FT503", "possible-secret", category="quality", scope="text", kinds=ANY_KIND, slots=_ALL, hint=_secret_hint,
     fix_safety="unsafe",
     message="perhaps {what}", help="look whether it is a real one",
 )  # fmt: skip
@@ -91,7 +112,7 @@ def possible_secret(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
 
 @rule(
-    "FT504", "possible-personal-data", category="quality", scope="text", kinds=ANY_KIND, slots=_ALL, hint=PERSONAL_HINTS,
+    "FT504", "possible-personal-data", category="quality", scope="text", kinds=ANY_KIND, slots=_ALL, hint=_personal_hint,
     fix_safety="unsafe",
     message="perhaps {what}", help="look whether it is a real one",
 )  # fmt: skip

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ftdata.measure.batch import call_text
-from ftdata.measure.private import PERSONAL_HINTS, SECRET_HINTS, Span, personal, secrets
-from ftdata.measure.span import settle
+from ftdata.measure.hints import compiled
+from ftdata.measure.span import Span, settle
 from ftdata.rule import At
 from ftdata.types import Message, Sample
 
 EXCERPT = 120
-_SECRET, _PERSONAL = re.compile(SECRET_HINTS), re.compile(PERSONAL_HINTS)
 
 
 class _Values(dict[str, Any]):
@@ -111,9 +109,14 @@ def _private(text: str) -> list[tuple[int, int, str]]:
     An eighth of each stays visible at its beginning, four characters at most, so that a person knows which it is.
     """
     spans: list[Span] = []
-    for hint, find in ((_SECRET, secrets), (_PERSONAL, personal)):
-        if hint.search(text):
-            spans += find(text)
+    if compiled("secrets").search(text):
+        from ftdata.measure.secrets import secrets
+
+        spans += secrets(text)
+    if compiled("personal").search(text):
+        from ftdata.measure.personal import personal
+
+        spans += personal(text)
     return [(span.start + min(4, (span.end - span.start) // 8), span.end, f"…({span.kind})") for span in settle(spans)]
 
 

@@ -59,7 +59,7 @@ class TextRules:
             for number in numbers:
                 check, rule = self._checks[number], self._rules[number]
                 # Rules that come in pairs, certain and possible, share their hint.
-                shared = (rule.gate, rule.hint) if isinstance(rule.hint, str) else rule.name
+                shared = (rule.gate, rule.hint) if rule.ours and rule.hint else rule.name
                 if shared not in hinted:
                     hinted[shared] = self._hinted(number, rule, seen)
                 for sample, turn, slot, text in hinted[shared].iter_rows():
@@ -96,7 +96,8 @@ def _hint(rule: Rule, params: Mapping[str, Any]) -> pl.Expr | None:
         return text.str.contains(rule.hint)
     if rule.hint is None:
         return None
-    expression: pl.Expr = rule.hint(text, params)
+    made = rule.hint(text, params)
+    expression: pl.Expr = text.str.contains(made) if isinstance(made, str) else made
     return expression
 
 

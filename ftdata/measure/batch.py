@@ -177,9 +177,9 @@ class Batch:
         import polars as pl
 
         texts = self.texts()
-        last = texts.filter(
-            (pl.col("role") == ROLE_NUMBER[role]) & (pl.col("slot") == CONTENT) & (pl.col("side") < 2)
-        ).select("sample", "text")
+        last = texts.filter((pl.col("role") == ROLE_NUMBER[role]) & (pl.col("slot") == CONTENT) & (pl.col("side") < 2)).select(
+            "sample", "text"
+        )
         last = last.filter(last["sample"] != last["sample"].shift(-1).fill_null(OTHER_SAMPLE))
         text = pl.col("text")
         named = {name: MEASURES[name].make(text) for name in by_level["answer" if role == "assistant" else "question"]}
@@ -205,7 +205,9 @@ class Batch:
         texts = self.texts()
         if "system_key" in names:
             names = [name for name in names if name != "system_key"]
-            first = texts.filter((pl.col("role") < ROLE_NUMBER["user"]) & (pl.col("slot") == CONTENT)).unique("sample", keep="first")
+            first = texts.filter((pl.col("role") < ROLE_NUMBER["user"]) & (pl.col("slot") == CONTENT)).unique(
+                "sample", keep="first"
+            )
             frame = frame.join(
                 first.select("sample", system_key=pl.col("text").hash(0)), on="sample", how="left", maintain_order="left"
             )
@@ -358,7 +360,9 @@ def normalise(texts: pl.Series) -> pl.Series:
     # Literals one by one: each is sought at many times the speed of a set. Rarer spaces are folded where one of these stands
     # or the text is not all ASCII.
     literal = [text.str.contains(space, literal=True) for space in ("\n", "  ", "\t", "\r")]
-    spaced = frame.filter(pl.any_horizontal(*literal, (text.str.len_bytes() != text.str.len_chars()) & text.str.contains_any(_SPACES)))
+    spaced = frame.filter(
+        pl.any_horizontal(*literal, (text.str.len_bytes() != text.str.len_chars()) & text.str.contains_any(_SPACES))
+    )
     spaced = spaced.with_columns(text.str.replace_many(_SPACES, [" "] * len(_SPACES)).str.replace_all(r"  +", " "))
     return _put(frame, spaced)["text"].str.strip_chars()
 

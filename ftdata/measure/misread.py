@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 # By how often it happens: on a tie the first one is named.
 CODECS = {
@@ -61,8 +62,12 @@ class Codec:
         # What may follow a letter in a text that is not damaged.
         self.natural = frozenset(c for c in tails if (c.isalpha() and c not in "ƒˆˇªºµ") or c in _CLOSERS)
         tail, even, odd = _inside(tails), _inside(self.natural), _inside(c for c in tails if c not in self.natural)
-        lead2, lead3, lead4 = _inside(leads), _inside(table[b] for b in range(0xE0, 0xF0)), _inside(table[b] for b in range(0xF0, 0xF5))
-        self.pattern = re.compile(f"[{lead2}][{tail}]|[{lead3}][{tail}]{{2}}|[{lead4}][{tail}]{{3}}")
+        lead2, lead3, lead4 = (
+            _inside(leads),
+            _inside(table[b] for b in range(0xE0, 0xF0)),
+            _inside(table[b] for b in range(0xF0, 0xF5)),
+        )
+        self._sequence = f"[{lead2}][{tail}]|[{lead3}][{tail}]{{2}}|[{lead4}][{tail}]{{3}}"
         upper, marks = _inside(c for c in leads if c.isupper()), _inside(c for c in leads if not c.isalpha() or c == "ƒ")
         after = _inside(c for c in self.natural if not c.isalpha() and c not in _LINKS)
         parts = [
@@ -81,6 +86,11 @@ class Codec:
         ]
         self.hint = "|".join(part for part in parts if part)
 
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """UTF-8 for one character, in the characters of this encoding."""
+        return re.compile(self._sequence)
+
     def sequences(self, text: str) -> Iterator[tuple[int, int, str | None]]:
         """Every place that is UTF-8 in this encoding: start, end, and the character, ``None`` where a byte was lost."""
         for match in self.pattern.finditer(text):
@@ -92,7 +102,6 @@ class Codec:
                 yield match.start(), match.end(), bytes(self.back[ord(c)] for c in piece).decode()
             except UnicodeDecodeError:
                 continue
-
 
 
 READERS = [Codec(name, codec) for name, codec in CODECS.items()]
@@ -140,6 +149,21 @@ class _Place:
     weight: float
 
 
+class Taken:
+    """Which characters of a text are spoken for."""
+
+    def __init__(self, length: int) -> None:
+        self._mask = bytearray(length)
+
+    def free(self, start: int, end: int) -> bool:
+        """Whether nothing in ``[start, end)`` is taken."""
+        return self._mask.find(1, start, end) < 0
+
+    def take(self, start: int, end: int) -> None:
+        """Take ``[start, end)``."""
+        self._mask[start:end] = b"\x01" * (end - start)
+
+
 def readings(text: str, enough: float = _ENOUGH) -> list[Reading]:
     """Every piece of the text that is UTF-8 read in one of ``CODECS``, in order and not overlapping.
 
@@ -152,12 +176,18 @@ def readings(text: str, enough: float = _ENOUGH) -> list[Reading]:
             total = sum(place.weight for place in places)
             if places and total >= enough:
                 found.append((total + len(places) / 2, codec, places))
-    taken: list[Reading] = []
+    merged: list[Reading] = []
+    taken = Taken(len(text) if len(found) > 1 else 0)
     for _, codec, places in sorted(found, key=lambda entry: -entry[0]):
-        free = [place for place in places if not any(r.start < place.end and place.start < r.end for r in taken)]
+        free = [place for place in places if taken.free(place.start, place.end)] if merged else places
         if sum(place.weight for place in free) >= enough:
-            taken += _merged(text, codec, free, enough == 0)
-    return sorted(taken, key=lambda reading: reading.start)
+            more = _merged(text, codec, free, enough == 0)
+            more = [reading for reading in more if taken.free(reading.start, reading.end)] if merged else more
+            merged += more
+            if len(found) > 1:
+                for reading in more:
+                    taken.take(reading.start, reading.end)
+    return sorted(merged, key=lambda reading: reading.start)
 
 
 def _weighed(text: str, codec: Codec) -> list[_Place]:

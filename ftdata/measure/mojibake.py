@@ -6,13 +6,15 @@ and what a conversion leaves when it gives up: U+FFFD, question marks, lone surr
 
 from __future__ import annotations
 
+import bisect
 import html
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from ftdata.measure.legacy import LEGACY_HINT, control_readings, legacy_readings
-from ftdata.measure.misread import READERS, readings
+from ftdata.measure.misread import READERS, Reading, Taken, readings
 from ftdata.measure.prose import looks_like_code, without_code
 from ftdata.measure.widened import TRIGGERS, wide_readings
 
@@ -33,18 +35,27 @@ class Damage:
     repaired: str | None
 
 
+# U+FFFD in UTF-8, itself read as windows-1252, GBK, cp949, windows-1251, Mac Roman, cp437, cp850 and Shift-JIS.
+_SPOILED = "ï¿½|锟斤拷|占쏙옙|пїЅ|ÔøΩ|∩┐╜|´┐¢|・ｿｽ"
 _ESCAPE_HINT = (
     r"\\u[0-9a-fA-F]{4}|\\x[89a-fA-F][0-9a-fA-F]|&#[0-9]{3,6};|&#[xX][0-9a-fA-F]{2,5};"
     r"|&[A-Za-z](?:acute|grave|circ|uml|tilde|cedil|ring|caron);|&szlig;|&oslash;|&aelig;|=[C-F][0-9A-F]=[89AB][0-9A-F]"
 )
 _QUESTION_HINT = r"\?\?+[,.!:]? +\?|\?{6}|[a-z]\?[a-z]|[a-z]\?\?+[a-z]"
-HINTS = "|".join(["\ufffd", _QUESTION_HINT, _ESCAPE_HINT, LEGACY_HINT, *(reader.hint for reader in READERS), *TRIGGERS.values()])
+HINTS = "|".join(
+    ["\ufffd", _SPOILED, _QUESTION_HINT, _ESCAPE_HINT, LEGACY_HINT, *(reader.hint for reader in READERS), *TRIGGERS.values()]
+)
 """A pattern, for Python and for Rust, that every text matches in which `damage` finds anything.
 
 It is true of few clean texts. Lone surrogates are not in it: Rust's strings, and so polars, cannot hold them.
 """
 
-_HINTS = re.compile(HINTS)
+
+@cache
+def _hints() -> re.Pattern[str]:
+    return re.compile(HINTS)
+
+
 _SURROGATE = re.compile("[\ud800-\udfff]+")
 _ABOUT = re.compile(
     r"(?i)mojibake|garbled|\butf-?8\b|\blatin-?1\b|unicode|U\+[0-9A-F]{4}|replacement character|character encoding|\bescape|\bregex|windows-125"
@@ -60,16 +71,28 @@ def damage(text: str) -> list[Damage]:
     if not prose.isascii():
         passes = (_surrogates, _misread, _lost, *passes)
     found: list[Damage] = []
+    taken = Taken(len(prose))
     for pass_ in passes:
         for piece in pass_(prose):
-            if not any(piece.start < other.end and other.start < piece.end for other in found):
+            if taken.free(piece.start, piece.end):
+                taken.take(piece.start, piece.end)
                 found.append(piece)
     if found and _ABOUT.search(prose):
         found = [piece for piece in found if not _quoted(piece)]
     # The patterns of the passes look around, which Rust cannot: what HINTS does not see is not found.
-    if not found or not (_HINTS.search(text) or _SURROGATE.search(text)):
+    if not found or not (_hinted(text, found[0]) or _SURROGATE.search(text)):
         return []
     return sorted(found, key=lambda piece: piece.start)
+
+
+def _hinted(text: str, piece: Damage) -> bool:
+    """Whether `HINTS` matches the text: asked around a piece first, because all of a long text takes long."""
+    last = min(len(text), piece.end + _AROUND)
+    match = _hints().search(text, max(0, piece.start - _AROUND), last)
+    return (match is not None and (match.end() < last or last == len(text))) or _hints().search(text) is not None
+
+
+_AROUND = 32
 
 
 def _quoted(piece: Damage) -> bool:
@@ -91,25 +114,33 @@ def _surrogates(text: str) -> Iterator[Damage]:
 
 def _misread(text: str) -> Iterator[Damage]:
     """UTF-8 in another encoding, once or twice over, and older encodings in Latin-1: what explains more letters wins."""
-    utf8 = [*wide_readings(text), *readings(text)]
-    old = []
+    utf8 = sorted([*wide_readings(text), *readings(text)], key=lambda r: r.start)
+    old: list[Reading] = []
+    explained = Taken(len(text))
     for reading in legacy_readings(text):
-        inside = [other for other in utf8 if other.start < reading.end and reading.start < other.end]
-        if sum(map(len, (_ABOVE_ASCII.sub("", text[o.start : o.end]) for o in inside))) < _MOST * len(
-            _ABOVE_ASCII.sub("", text[reading.start : reading.end])
-        ):
+        first = bisect.bisect_left(utf8, reading.start, key=lambda r: r.end)
+        last = bisect.bisect_left(utf8, reading.end, key=lambda r: r.start)
+        inside = sum(_letters(text, other) for other in utf8[first:last])
+        if inside < _MOST * _letters(text, reading):
             old.append(reading)
-            utf8 = [other for other in utf8 if other not in inside]
+            explained.take(reading.start, reading.end)
+    utf8 = [reading for reading in utf8 if explained.free(reading.start, reading.end)]
     pieces = [
         Damage(reading.start, reading.end, reading.kind, reading.repaired)
         for reading in sorted([*utf8, *old, *control_readings(text)], key=lambda r: -r.weight)
     ]
     deeper = [_deepened(text, piece, 1) for piece in pieces]
     again = any(piece != deep for piece, deep in zip(pieces, deeper, strict=True))
-    yield from ((_deepened(text, piece, 0) if piece == deep else deep) if again else piece for piece, deep in zip(pieces, deeper, strict=True))
+    yield from (
+        (_deepened(text, piece, 0) if piece == deep else deep) if again else piece
+        for piece, deep in zip(pieces, deeper, strict=True)
+    )
 
 
-_ABOVE_ASCII = re.compile("[\x00-\x7f]+")
+def _letters(text: str, reading: Reading) -> int:
+    return sum(c > "\x7f" for c in text[reading.start : reading.end])
+
+
 _MOST = 0.7
 
 
@@ -135,7 +166,7 @@ def _deepened(text: str, piece: Damage, doubt: int) -> Damage:
     return Damage(piece.start, piece.end, f"{words[rounds - 1]} {piece.kind}", repaired)
 
 
-_LOST = re.compile("\ufffd(?:[^\n]{0,12}\ufffd)*")
+_LOST = re.compile(f"(?:\ufffd|{_SPOILED})(?:[^\n]{{0,12}}?(?:\ufffd|{_SPOILED}))*")
 
 
 def _lost(text: str) -> Iterator[Damage]:
@@ -143,8 +174,8 @@ def _lost(text: str) -> Iterator[Damage]:
         yield Damage(*match.span(), "replacement characters", None)
 
 
-_GROUPS = re.compile(r"(?<![\w?!)\]\"'’”])\?{1,40}[,.!:;]?(?: ?[-–(]? ?\?{1,40}[)\"]?[,.!:;]?){1,400}(?!\w)")
-_LONG = re.compile(r"(?<![\w?!¿])\?{8,}(?!\w)")
+_GROUPS = re.compile(r"(?<![\w?!)\]\"'’”])\?+(?:[ ,.;:!()\"–-]{1,4}\?+)+")
+_LONG = re.compile(r"(?<![\w?!¿])\?{8,}")
 _EMPHATIC = re.compile(r"\w\?{3}")
 _INSIDE = re.compile(r"(?<![\w?/&=.%])[A-Za-zÀ-ÿ]{0,20}(?:[a-z]\?{1,3}|\?{1,3}(?=[a-z]))[a-z](?:[a-zA-Z?]{0,20})(?![\w/&=%])")
 
@@ -155,7 +186,12 @@ def _marks(text: str) -> Iterator[Damage]:
         return
     for match in _GROUPS.finditer(text):
         lengths = [len(group) for group in re.findall(r"\?+", match.group())]
-        if sum(lengths) >= 5 and max(lengths) >= 2 and (len(set(lengths)) > 1 or len(lengths) > 6):
+        if (
+            not text[match.end() : match.end() + 1].isalnum()
+            and sum(lengths) >= 5
+            and max(lengths) >= 2
+            and (len(set(lengths)) > 1 or len(lengths) > 6)
+        ):
             yield Damage(*match.span(), "question marks", None)
     for match in _LONG.finditer(text) if not _EMPHATIC.search(text) else ():
         yield Damage(*match.span(), "question marks", None)
@@ -170,7 +206,9 @@ _WRITTEN = re.compile(
     r"|&[A-Za-z](?:acute|grave|circ|uml|tilde|cedil|ring|caron);|&(?:szlig|oslash|aelig);|(?:=[0-9A-F]{2}){2,})"
     r"(?:[ ,.]?(?:\\\\?u[0-9a-fA-F]{4}|\\\\?x[0-9a-fA-F]{2}|&#[0-9]{3,6};|&#[xX][0-9a-fA-F]{2,5};))*"
 )
-_SOURCE = re.compile(r"(?m)^\s*[\[{]|[{}]\s*$|;\s*\n|\w\(.*\)|=\s*[\"'\[{]|\\[a-tv-wyz]|\bfunction\b|\breturn\b|</?\w+>")
+_SOURCE = re.compile(
+    r"(?m)^[ \t]*[\[{]|[{}][ \t]*$|;[ \t]*\n|\w\([^()\n]{0,80}\)|=[ \t]{0,8}[\"'\[{]|\\[a-tv-wyz]|\bfunction\b|\breturn\b|</?\w+>"
+)
 
 
 def _escapes(text: str) -> Iterator[Damage]:
@@ -183,7 +221,10 @@ def _escapes(text: str) -> Iterator[Damage]:
     pieces = [(match, _decoded(match.group())) for match in _WRITTEN.finditer(text)]
     pieces = [(match, repaired) for match, repaired in pieces if repaired and any(c > "\xa0" for c in repaired)]
     # One that touches no letter may be an example of an escape.
-    if len(pieces) > 1 or any(len(repaired or "") > 1 or text[m.start() - 1 : m.start()].isalpha() or text[m.end() : m.end() + 1].isalpha() for m, repaired in pieces):
+    if len(pieces) > 1 or any(
+        len(repaired or "") > 1 or text[m.start() - 1 : m.start()].isalpha() or text[m.end() : m.end() + 1].isalpha()
+        for m, repaired in pieces
+    ):
         for match, repaired in pieces:
             yield Damage(*match.span(), "literal escapes", repaired)
 

@@ -178,7 +178,9 @@ def script(text: pl.Expr) -> pl.Expr:
 
 _NAMED = f"the script of most letters of the last assistant turn: {', '.join(SCRIPTS)}"
 _add("script", "answer", "String", _NAMED, script)
-_add("answer_scripts", "answer", "String", "the scripts with at least a fifth of its letters each, as Hangul+Latin", style.scripts)
+_add(
+    "answer_scripts", "answer", "String", "the scripts with at least a fifth of its letters each, as Hangul+Latin", style.scripts
+)
 _add("question_scripts", "question", "String", "the same of the last user turn", style.scripts)
 _add("persona", "answer", "String", "the name under which the last assistant turn introduces itself", style.persona)
 _add("answer_json", "answer", "String", "object or array where the last assistant turn is JSON", style.json_kind)

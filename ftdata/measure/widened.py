@@ -35,11 +35,14 @@ CODECS = {
 }
 
 
+_above_ascii = "\x7f".__lt__
+
+
 def characters(codec: str, leads: Iterable[int], trails: Iterable[int]) -> str:
     """The characters above ASCII whose two bytes are one of ``leads`` and one of ``trails``, as a regex class's inside."""
-    trails = list(trails)
-    pairs = b"".join(bytes((lead, trail, 0x0A)) for lead in leads for trail in trails)
-    points = sorted({ord(c) for c in pairs.decode(codec, "ignore") if ord(c) > 0x7F})
+    tails = [bytes((trail, 0x0A)) for trail in trails]
+    pairs = b"".join(bytes((lead,)) + tail for lead in leads for tail in tails)
+    points = sorted(map(ord, filter(_above_ascii, set(pairs.decode(codec, "ignore")))))
     ranges: list[list[int]] = []
     for point in points:
         if ranges and ranges[-1][1] == point - 1:
@@ -76,10 +79,15 @@ def _trigger(codec: str) -> str:
 RARE = characters("cp949", range(0x81, 0xA1), range(0x81, 0xC0)) + characters("cp949", range(0xA1, 0xC0), range(0x81, 0xA1))
 TRIGGERS = {name: _trigger(codec) for name, (codec, _) in CODECS.items()}
 TRIGGERS["cp949"] += f"|[{RARE}][^\n]{{0,2}}[{RARE}][^\n]{{0,2}}[{RARE}]"
-_COMPILED = {name: re.compile(f"{trigger}|\ufffd") for name, trigger in TRIGGERS.items()}
-_RARE = re.compile(f"[{RARE}]")
+_RARE = f"[{RARE}]"
 _EASTERN = re.compile("[\u0370-\u04ff\u2e80-\ud7a3\ue000-\uffff]")
 _SURE = 4.0
+
+
+@cache
+def _compiled(name: str) -> re.Pattern[str]:
+    """The pattern of an encoding; the first use compiles it, 5 to 10 ms, so that importing this module takes none."""
+    return re.compile(f"{TRIGGERS[name]}|\ufffd")
 
 
 @cache
@@ -105,7 +113,7 @@ def wide_readings(text: str) -> list[Reading]:
     """Every piece of the text that is UTF-8 read in one of ``CODECS``, in order and not overlapping."""
     if not _EASTERN.search(text):
         return []
-    names = [name for name, pattern in _COMPILED.items() if pattern.search(text)]
+    names = [name for name in CODECS if _compiled(name).search(text)]
     best: list[Reading] = []
     at = 0
     for line in text.split("\n") if names else ():
@@ -118,7 +126,7 @@ def wide_readings(text: str) -> list[Reading]:
 
 def _in_line(line: str, at: int, name: str) -> list[Reading]:
     """The readings of one line in one encoding."""
-    if not _COMPILED[name].search(line):
+    if not _compiled(name).search(line):
         return []
     codec, common = CODECS[name]
     table = _back(codec)
@@ -151,7 +159,7 @@ def _unusual(piece: str, codes: list[bytes], name: str, common: range) -> bool:
     """Whether hardly anybody writes these characters in a row."""
     pairs = [code for code in codes if len(code) == 2 and not 0xC2 <= code[0] <= 0xDF]
     usual = sum(code[0] in common and code[1] >= 0xA1 for code in pairs)
-    if name == "cp949" and _FEW_HANJA.search(piece) is None and len(set(_RARE.findall(piece))) < 3:
+    if name == "cp949" and _FEW_HANJA.search(piece) is None and len(set(re.findall(_RARE, piece))) < 3:
         return ("\ufffd" not in piece and usual < len(pairs)) or not pairs
     return usual <= 0.6 * len(pairs)
 
@@ -197,7 +205,9 @@ def _weight(chain: bytes, before: str, after: str) -> float:
 
 
 # Scripts of three bytes whose characters are all in use, and the punctuation of East Asia.
-_COMMON = re.compile("[\u0900-\u1fff\u3001-\u3011\u3041-\u30fe\uff01\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\U0001f300-\U0001faff]")
+_COMMON = re.compile(
+    "[\u0900-\u1fff\u3001-\u3011\u3041-\u30fe\uff01\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\U0001f300-\U0001faff]"
+)
 
 
 def _level_one(character: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import SAMPLES
+from places import SAMPLES
 
 import ftdata.checks  # noqa: F401
 from ftdata.judge.piece import Judge
