@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -104,6 +105,49 @@ def entropy(values: Any) -> float:
     counts: list[int] = values.value_counts()["count"].to_list()
     total = sum(counts)
     return -math.fsum(n / total * math.log2(n / total) for n in counts)
+
+
+@rule(
+    "FT615", "repeated-phrases", category="quality", scope="dataset", kinds=TRAINED, needs=["opening"],
+    params={"minimum": 100, "sample": 1000, "distinct": 0.35, "templates": 0.5},
+    message="{words}", help="ask in other words, and for other things",
+)  # fmt: skip
+def repeated_phrases(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """Questions that share most of their phrases, wherever in the question they stand.
+
+    ## Why
+    Variety is what makes a model general. Up to ``sample`` questions, evenly spaced over the file, are read once more:
+    of their three-word phrases at least a share of ``distinct`` should stand only once, and at most a share of
+    ``templates`` of the questions may be made of phrases that a tenth of them have (a template with gaps).
+
+    ## Example
+    "I would like to know more about {product}, please tell me the price and the size." 400 times.
+
+    ## Fix safety
+    No fix.
+    """
+    for train in data.sets:
+        known = train.filter(train["opening"].is_not_null())
+        if known.height < p["minimum"]:
+            continue
+        step = max(1, known.height // p["sample"])
+        texts = [text for text in data.texts(known["index"].gather_every(step).to_list(), "question") if text]
+        phrases = [
+            set(zip(words, words[1:], words[2:], strict=False)) for words in (text.lower().split()[:200] for text in texts)
+        ]
+        phrases = [found for found in phrases if found]
+        if len(phrases) < p["minimum"]:
+            continue
+        counts = Counter(phrase for found in phrases for phrase in found)
+        distinct = len(counts) / counts.total()
+        common = {phrase for phrase, count in counts.items() if 10 * count >= len(phrases)}
+        share = sum(2 * len(found & common) >= len(found) for found in phrases) / len(phrases)
+        if distinct < p["distinct"] or share > p["templates"]:
+            words = (
+                f"of the three-word phrases in {len(phrases):,} questions {distinct:.0%} are different; "
+                f"{share:.0%} of the questions follow a template"
+            )
+            yield hit(int(train["index"][0]), words=words)
 
 
 @rule(

@@ -14,8 +14,17 @@ from ftdata.rule import ANY_KIND, TRAINED, Spot, rule, spot
 FIRST = 5
 
 
-def _mojibake_hint(text: Any, p: dict[str, Any]) -> str:
-    return hint("mojibake")
+def _mojibake_hint(text: Any, p: dict[str, Any]) -> Any:
+    """The detector's hint; of texts that are all ASCII only those with question marks in odd places can match it."""
+    import polars as pl
+
+    def run(texts: Any) -> Any:
+        foreign = texts.str.len_bytes() != texts.str.len_chars()
+        maybe = (foreign | texts.str.contains(r"\?[?a-z]|[\\&=]")).fill_null(False).arg_true()
+        found = texts.gather(maybe).str.contains(hint("mojibake"))
+        return pl.repeat(False, len(texts), dtype=pl.Boolean, eager=True).scatter(maybe, found) if len(maybe) else foreign
+
+    return text.map_batches(run, return_dtype=pl.Boolean)
 
 
 @rule(

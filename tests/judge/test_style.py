@@ -156,3 +156,14 @@ def test_findings_about_the_set_show_the_turn_they_speak_of(tmp_path):
     assert finding.excerpt == "그건 앱에서 보면 돼."
     assert finding.location.pointer == "/messages/1/content"
     assert finding.where == "messages[1] assistant"
+
+
+def test_questions_that_follow_a_template_with_gaps_are_said(lines_of):
+    rows = [
+        chat(f"It costs {n}.", f"Product {n * 7}: I would like to know more about it, please tell me the price")
+        for n in range(150)
+    ]
+    assert "100% of the questions follow a template" in lines_of("repeated-phrases", rows)[1]
+    words = "where when order parcel shop colour size price sofa lamp chair desk shelf bed rug box".split()
+    varied = [chat("Yes.", " ".join(words[(n * k + k) % 16] + str(n % (k + 2)) for k in range(1, 9))) for n in range(150)]
+    assert lines_of("repeated-phrases", varied) == {}
