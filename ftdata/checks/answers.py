@@ -108,6 +108,9 @@ def placeholder_answer(text: str, p: dict[str, Any]) -> Iterator[Spot]:
         yield spot(start, start + len(plain), match=plain)
 
 
+_NOTHING = re.compile(r"<?no ?input>?|nan|\[object object\]|undefined|null|n/a|none", re.I)
+
+
 @rule(
     "FT303", "placeholder-input", category="suspicious", scope="text", roles=["user"], slots=["content"],
     hint=r"(?i)(?:^|\n)\s*(?:<?no ?input>?|nan|\[object object\]|undefined|null|n/a|none)\s*$",
@@ -126,9 +129,11 @@ def placeholder_input(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     ## Fix safety
     Safe: the line is removed.
     """
-    match = re.search(r"(?:^|\n)\s*(<?no ?input>?|nan|\[object object\]|undefined|null|n/a|none)\s*$", text, re.I)
-    if match and (match.start() > 0 or match.group(1).lower() not in ("none", "null", "n/a", "undefined")):
-        yield spot(*match.span(1), match=match.group(1))
+    whole = text.rstrip()
+    start = whole.rfind("\n") + 1
+    word = whole[start:].strip()
+    if _NOTHING.fullmatch(word) and (start > 0 or word.lower() not in ("none", "null", "n/a", "undefined")):
+        yield spot(len(whole) - len(word), len(whole), match=word)
 
 
 _VARIABLE = re.compile(

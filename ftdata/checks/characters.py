@@ -285,7 +285,7 @@ def unclosed_fence(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     Unsafe: a fence can be added at the end, a missing rest cannot.
     """
     open_at, opened = None, ""
-    for match in re.finditer(r"(?m)^[ \t>]*(?:[-*+]|\d+[.)])?[ \t]*(```+|~~~+)([^\n`]*)$", text):
+    for match in re.finditer(r"(?m)^[ \t>]*(?:[-*+]|\d+[.)])?[ \t]*(`{3,20}|~{3,20})([^\n`]*)$", text):
         mark, words = match.groups()
         if open_at is None:
             open_at, opened = match.start(1), mark

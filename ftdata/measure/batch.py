@@ -237,7 +237,7 @@ class Batch:
         """A hash of the tools and media of each sample, 0 where there are none; ``None`` where no sample has any."""
         import polars as pl
 
-        texts = ["" if fact.bare else _context_text(self.samples[row]) for row, fact in enumerate(self.facts)]
+        texts = ["" if fact.bare else context_text(self.samples[row]) for row, fact in enumerate(self.facts)]
         if not any(texts):
             return None
         hashes = pl.Series("context", texts, dtype=pl.String).hash(0)
@@ -297,7 +297,8 @@ def language_of(text: str | None) -> str | None:
     return str(py3langid.classify(text[:2000])[0])
 
 
-def _context_text(sample: Sample) -> str:
+def context_text(sample: Sample) -> str:
+    """The tools and media of a sample as one text; empty where it has none."""
     media = [
         part.url or compact(part.raw)
         for m in sample.messages
