@@ -73,7 +73,7 @@ def test_the_template_of_the_docs_works_as_it_stands(lint, tmp_path):
     assert codes(report) >= {"ACME001", "ACME002"} and not skipped(report)
     _, printed, _ = lint("rule", "ACME001", path=[TEMPLATE])
     assert "names a competitor" in printed
-    code, report, _ = lint("lint", "data.jsonl", "--target", "acme-gateway", "--output-format", "json", path=[TEMPLATE])
+    _, report, _ = lint("lint", "data.jsonl", "--target", "acme-gateway", "--output-format", "json", path=[TEMPLATE])
     assert report["targets"] == ["acme-gateway"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path / "plugins"), str(TEMPLATE)])}
     own = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(TEMPLATE / "tests")]
