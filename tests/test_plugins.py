@@ -69,7 +69,7 @@ def check(x, p):
 
 def test_the_template_of_the_docs_works_as_it_stands(lint, tmp_path):
     install(tmp_path / "plugins", "acme", "ftdata_acme")
-    code, report, _ = lint(path=[TEMPLATE])
+    _, report, _ = lint(path=[TEMPLATE])
     assert codes(report) >= {"ACME001", "ACME002"} and not skipped(report)
     _, printed, _ = lint("rule", "ACME001", path=[TEMPLATE])
     assert "names a competitor" in printed
