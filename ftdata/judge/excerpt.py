@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from ftdata.measure.batch import call_text
@@ -11,6 +12,7 @@ from ftdata.rule import At
 from ftdata.types import Message, Sample
 
 EXCERPT = 120
+_SHOWN = 4 * EXCERPT
 
 
 class _Values(dict[str, Any]):
@@ -32,7 +34,7 @@ def _shown(value: Any) -> Any:
         value = ", ".join(str(item) for item in value)
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return clip(masked(value)) if isinstance(value, str) else value
+    return clip(masked(value[:_SHOWN])) if isinstance(value, str) else value
 
 
 def clip(text: str, width: int = EXCERPT) -> str:
@@ -49,18 +51,21 @@ def describe(message: Message, sample: Sample) -> str:
     return message.pointer
 
 
-def excerpt(place: At) -> tuple[str | None, tuple[int, int] | None]:
-    """Return what to show of the turn at fault, and the characters of it to mark."""
+def excerpt(place: At, private: bool = True) -> tuple[str | None, tuple[int, int] | None]:
+    """Return what to show of the turn at fault, and the characters of it to mark.
+
+    ``private`` is false where it is known that the turn matches no hint of a secret or of personal data.
+    """
     message = place.message
     if message is None:
         return None, None
     text = message.text or _called(message)
     if place.span is None:
-        return (clip(masked(text)) if text else None), None
-    return window(text, *place.span)
+        return (clip(masked(text) if private else text) if text else None), None
+    return window(text, *place.span, private)
 
 
-def window(text: str, start: int, end: int) -> tuple[str, tuple[int, int]]:
+def window(text: str, start: int, end: int, private: bool = True) -> tuple[str, tuple[int, int]]:
     """Return the part of a text around a span, and where the span stands in it.
 
     Private spans are found in the whole text, for a secret that the window cuts in two is one no more, and masked in
@@ -78,7 +83,7 @@ def window(text: str, start: int, end: int) -> tuple[str, tuple[int, int]]:
             if here <= side <= upto:
                 places.setdefault(side, base + side - here)
 
-    for first, last, words in _private(text):
+    for first, last, words in _private(text) if private else ():
         if last <= left or first >= right:
             continue
         note(first, cut, len(shown))
@@ -103,6 +108,7 @@ def masked(text: str) -> str:
     return shown + text[cut:]
 
 
+@functools.lru_cache(maxsize=64)
 def _private(text: str) -> list[tuple[int, int, str]]:
     """The private spans of a text: what of each is masked, and by what words.
 

@@ -19,7 +19,7 @@ from ftdata.measure.registry import MEASURES
 from ftdata.measure.tokens import Tokenizer, load_tokenizer
 from ftdata.plugins import load_plugins
 from ftdata.rule import CONVERSATIONS, At, Columns, Rule
-from ftdata.types import Chunk, Fault, Sample
+from ftdata.types import Chunk, Fault, Message, Sample
 
 if TYPE_CHECKING:
     import polars as pl
@@ -190,6 +190,9 @@ class Judge:
             self._report_fault(fault, findings)
         rows = self._parse(chunk)
         samples = rows.samples
+        batch = Batch(samples, [known.facts for known in rows.shapes], rows.ready)
+        # The text rules go first, for they know which turns need masking.
+        self._run_texts(batch, rows, chunk, findings)
         for row, known in enumerate(rows.shapes):
             if known.places:
                 for number, turn, place in known.places:
@@ -199,10 +202,8 @@ class Judge:
                 assert found is not None
                 for place in self.guard.run(number, found, found.check, samples[row], self.plan.steps[number].params):
                     self._report(number, row, samples[row], place, chunk, findings)
-        batch = Batch(samples, [known.facts for known in rows.shapes], rows.ready)
         frame = batch.frame(self.names, self.tokenizers)
         self._run_expressions(frame, rows, chunk, findings)
-        self._run_texts(batch, rows, chunk, findings)
         if self.templates:
             self._run_templates(rows, chunk, findings)
         return PieceResult(
@@ -298,10 +299,11 @@ class Judge:
                     self._report_measure(number, row, sample, values, chunk, findings)
 
     def _run_texts(self, batch: Batch, rows: _Rows, chunk: Chunk, findings: Findings) -> None:
+        self.texts.private = None
         if not self.by_scope["text"]:
             return
         spoiled = _spoiled_lines(chunk)
-        for number, row, turn, slot, text, spots in self.texts.hits(batch.texts()):
+        for number, row, turn, slot, text, spots in list(self.texts.hits(batch.texts())):
             found, known = self.rules[number], rows.shapes[row]
             assert found is not None
             if known.kind not in found.kinds or number in known.exempt:
@@ -355,12 +357,18 @@ class Judge:
         raw = chunk.raws[row]
         if raw is not None and line is not None:
             line, column = line_and_column(raw, _nearest(raw, pointer), line)
-        shown, mark = excerpt(place)
+        shown, mark = excerpt(place, self._is_private(row, sample, message))
         findings.add(
             number, row, line, column, pointer or None, fill(step.message, place.values, step.params),
             describe(message, sample) if message is not None else None,
             shown, mark[0] if mark else None, mark[1] if mark else None,
         )  # fmt: skip
+
+    def _is_private(self, row: int, sample: Sample, message: Message | None) -> bool:
+        private = self.texts.private
+        if private is None or message is None:
+            return True
+        return any((row, turn) in private for turn, other in enumerate(sample.turns()) if other is message)
 
     def _report_fault(self, fault: Fault, findings: Findings) -> None:
         for number in self.faults.get(fault.rule, ()):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _SLOTS = {"content": CONTENT, "reasoning": REASONING, "arguments": ARGUMENTS}
 _REMEMBERED = 512
+# Rules whose hint says which turns may hold something private.
+_PRIVATE = {"secret": "secrets", "possible-secret": "secrets", "personal-data": "personal", "possible-personal-data": "personal"}
 
 
 class TextRules:
@@ -26,10 +28,12 @@ class TextRules:
     def __init__(self, rules: Sequence[tuple[int, Rule, Mapping[str, Any]]], guard: Guard | None = None) -> None:
         """``rules`` are (step number, rule, parameters)."""
         self._guard = guard or Guard()
+        self.private: set[tuple[int, int]] | None = None
         self._rules = {number: rule for number, rule, _ in rules}
         self._groups: dict[tuple[Any, ...], list[int]] = {}
         self._gates: dict[int, pl.Expr | None] = {}
         self._hints: dict[int, Any] = {}
+        self._shared: dict[int, Any] = {}
         self._checks: dict[int, Callable[[str], list[Spot]]] = {}
         for number, rule, params in rules:
             group = (rule.roles, rule.trained, tuple(sorted(_SLOTS[slot] for slot in rule.slots)), rule.foreign)
@@ -37,10 +41,19 @@ class TextRules:
             self._gates[number] = _gate(rule)
             self._hints[number] = self._guard.run(number, rule, lambda rule, params: [_hint(rule, params)], rule, params)
             self._checks[number] = _remembering(rule, params)
+            # Rules that come in pairs, certain and possible, share their hint.
+            self._shared[number] = (rule.gate, rule.hint, repr(params)) if rule.ours and rule.hint else number
 
     def hits(self, texts: pl.DataFrame) -> Iterator[tuple[int, int, int, int, str, list[Spot]]]:
-        """Yield (step number, sample, turn, slot, text, spots) for every text in which a rule finds something."""
+        """Yield (step number, sample, turn, slot, text, spots) for every text in which a rule finds something.
+
+        Afterwards ``private`` holds the (sample, turn) that match a hint of a secret or of personal data, if both are among
+        the rules: what is shown of all other turns needs no masking.
+        """
         import polars as pl
+
+        private: set[tuple[int, int]] = set()
+        looked: set[str] = set()
 
         asked = (pl.col("sample") == pl.col("sample").shift(1)) & (pl.col("role").shift(1) == ROLE_NUMBER["user"])
         texts = texts.with_columns(
@@ -54,26 +67,49 @@ class TextRules:
             for column, wanted in (("trained", trained), ("foreign", foreign)):
                 if wanted:
                     where &= pl.col(column)
-            seen = texts.filter(where).select("sample", "turn", "slot", "text", "question")
-            hinted: dict[Any, pl.DataFrame] = {}
+            seen = texts.lazy().filter(where).select("sample", "turn", "slot", "text", "question").collect()
+            passed = self._passed(numbers, seen)
             for number in numbers:
-                check, rule = self._checks[number], self._rules[number]
-                # Rules that come in pairs, certain and possible, share their hint.
-                shared = (rule.gate, rule.hint) if rule.ours and rule.hint else rule.name
-                if shared not in hinted:
-                    hinted[shared] = self._hinted(number, rule, seen)
-                for sample, turn, slot, text in hinted[shared].iter_rows():
+                check, rule, left = self._checks[number], self._rules[number], passed[self._shared[number]]
+                if rule.name in _PRIVATE:
+                    looked.add(_PRIVATE[rule.name])
+                    private.update(zip(left["sample"], left["turn"], strict=True))
+                for sample, turn, slot, text in zip(*(left[name] for name in ("sample", "turn", "slot", "text")), strict=True):
                     spots = self._guard.run(number, rule, check, text)
                     if spots:
                         yield number, sample, turn, slot, text, spots
 
-    def _hinted(self, number: int, rule: Rule, texts: pl.DataFrame) -> pl.DataFrame:
-        """The texts that pass the gate and the hint of a rule."""
-        for expression in (self._gates[number], *self._hints[number]):
-            if expression is not None and texts.height:
-                flags = self._guard.run(number, rule, _flags, texts, expression)
-                texts = texts.filter(flags[0]) if flags and flags[0].any() else texts.clear()
-        return texts.drop("question")
+        self.private = private if len(looked) == len(set(_PRIVATE.values())) else None
+
+    def _passed(self, numbers: Sequence[int], texts: pl.DataFrame) -> dict[Any, pl.DataFrame]:
+        """The texts that pass gate and hint, for each distinct pair of them. All first looks are taken at once, for every
+        question to polars has its price; a plugin's is asked by itself, for it may fail."""
+        distinct = {self._shared[number]: number for number in reversed(numbers)}
+        firsts = {
+            key: next((step for step in (self._gates[number], *self._hints[number]) if step is not None), None)
+            for key, number in distinct.items()
+        }
+        ours = {
+            str(number): first.fill_null(False)
+            for key, number in distinct.items()
+            if (first := firsts[key]) is not None and self._rules[number].ours
+        }
+        flags = texts.select(**ours) if ours else texts
+        passed: dict[Any, pl.DataFrame] = {}
+        for key, number in distinct.items():
+            first, rule = firsts[key], self._rules[number]
+            if first is None:
+                # A hint that failed lets nothing through; a rule without one sees all.
+                passed[key] = texts if self._hints[number] else texts.clear()
+                continue
+            found = [flags[str(number)]] if str(number) in ours else self._guard.run(number, rule, _flags, texts, first)
+            left = texts[found[0].arg_true()] if found and found[0].any() else texts.clear()
+            second = self._hints[number][0] if self._hints[number] else None
+            if self._gates[number] is not None and second is not None and left.height:
+                found = self._guard.run(number, rule, _flags, left, second)
+                left = left[found[0].arg_true()] if found and found[0].any() else left.clear()
+            passed[key] = left
+        return passed
 
 
 def _flags(texts: pl.DataFrame, expression: pl.Expr) -> list[pl.Series]:

@@ -152,13 +152,14 @@ class Batch:
         import polars as pl
 
         names = list(names)
-        frame = pl.DataFrame({"sample": pl.Series(range(len(self.facts)), dtype=pl.UInt32)})
         by_level: dict[str, list[str]] = {level: [] for level in get_args(Level)}
         for name in names:
             by_level[MEASURES[name].level].append(name)
+        columns = [pl.Series("sample", range(len(self.facts)), dtype=pl.UInt32)]
         for name in by_level["shape"]:
             values = [fact.measures[name] for fact in self.facts]
-            frame = frame.with_columns(pl.Series(name, values, dtype=getattr(pl, MEASURES[name].dtype)))
+            columns.append(pl.Series(name, values, dtype=getattr(pl, MEASURES[name].dtype)))
+        frame = pl.DataFrame(columns)
         if by_level["text"]:
             frame = self._join(frame, [MEASURES[name].make().alias(name) for name in by_level["text"]])
             zero = [n for n in by_level["text"] if MEASURES[n].dtype.startswith("UInt")]
@@ -177,15 +178,15 @@ class Batch:
         import polars as pl
 
         texts = self.texts()
-        last = texts.filter((pl.col("role") == ROLE_NUMBER[role]) & (pl.col("slot") == CONTENT) & (pl.col("side") < 2)).select(
-            "sample", "text"
-        )
-        last = last.filter(last["sample"] != last["sample"].shift(-1).fill_null(OTHER_SAMPLE))
+        of_role = (pl.col("role") == ROLE_NUMBER[role]) & (pl.col("slot") == CONTENT) & (pl.col("side") < 2)
+        is_last = pl.col("sample") != pl.col("sample").shift(-1).fill_null(OTHER_SAMPLE)
+        last = texts.lazy().filter(of_role).select("sample", "text").filter(is_last)
         text = pl.col("text")
+        wanted = role == "assistant" and by_level["language"]
         named = {name: MEASURES[name].make(text) for name in by_level["answer" if role == "assistant" else "question"]}
-        made = last.lazy().select("sample", **named).collect()
-        if role == "assistant" and by_level["language"]:
-            made = made.with_columns(pl.Series("language", list(map(language_of, last["text"])), dtype=pl.String))
+        made = last.select("sample", *(["text"] if wanted else []), **named).collect()
+        if wanted:
+            made = made.with_columns(pl.Series("language", list(map(language_of, made["text"])), dtype=pl.String)).drop("text")
         return made
 
     def _join(self, frame: pl.DataFrame, aggregations: list[pl.Expr], texts: pl.DataFrame | None = None) -> pl.DataFrame:
