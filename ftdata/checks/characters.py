@@ -236,6 +236,7 @@ _ESCAPE = r"\\n(?:\\n)?(?:[ \-*•#\d\p{Lu}\p{Lo}]|$)|\\r\\n|\\t[\p{L}\d]|\\u[0-
 _ESCAPED = re.compile(
     r"(?<!\\)(?:\\r)?\\n(?:\\n)?(?=[ \-*•#\d]|[^\W\d_]|$)|(?<!\\)\\u[0-9a-fA-F]{4}|\\x[0-9a-f]{2}\\x[0-9a-f]{2}"
 )
+_NEARBY = 500
 _ABOUT_ESCAPES = re.compile(
     r"(?i)\bnewline|\bcsv\b|\.(?:txt|csv|json|tsv|log)\b|\bfile\b|\btables?\b|\bstring\b|\bescape|\bregex|regular expression|\bprintf?\b|\blatex\b|\\(?:frac|text|begin|nabla|neq|not|nu|left|right|times|sum)"
     r"|줄 ?바꿈|개행|이스케이프|정규식|换行|转义|正则|[A-Z]:\\|[\"'][^\"'\n]{0,60}\\n|\w\\n\w*[\"']"
@@ -259,11 +260,15 @@ def literal_escape(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     ## Fix safety
     Unsafe: in code and in text about escapes it is meant.
     """
-    prose = without_code(text)
-    if _ABOUT_ESCAPES.search(prose) or looks_like_code(text) or text.lstrip()[:1] in "{[":
+    if text.lstrip()[:1] in "{[":
         return
+    prose = without_code(text)
     match = _ESCAPED.search(prose)
-    if match:
+    if (
+        match
+        and not _ABOUT_ESCAPES.search(prose, max(0, match.start() - _NEARBY), match.end() + _NEARBY)
+        and not looks_like_code(text)
+    ):
         yield spot(*match.span(), match=match.group())
 
 
