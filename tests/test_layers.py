@@ -17,6 +17,7 @@ ALLOWED = {
     "read": {"types", "errors"},
     "formats": {"types", "errors"},
     "template": {"types", "errors"},
+    "dedupe": {"types", "errors", "formats", "measure", "read", "rule", "judge"},
     "convert": {"types", "errors", "formats"},
     "measure": {"types", "errors", "rule", "formats"},
     "checks": {"types", "rule", "measure", "checks"},

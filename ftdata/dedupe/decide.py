@@ -1,0 +1,288 @@
+"""From pairs to decisions: which samples stay, which go, and why.
+
+A sample goes only if it matches a kept one directly, at or above the threshold, and the pair is a duplicate by
+*classify*. So no chain of small steps takes a sample that the kept one does not resemble (``linkage`` direct). ``complete``
+asks that all samples of a cluster match each other; ``single`` takes whole chains and shows their scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from rapidfuzz import fuzz, process
+
+from ftdata.dedupe.classify import Judgement, Texts, classify
+from ftdata.dedupe.cluster import Clusters, complete, components
+from ftdata.dedupe.collect import Collection, Views
+from ftdata.dedupe.pairs import Pairs, TooManyPairs
+from ftdata.dedupe.search import Kernel, Metric, find_clusters, find_pairs
+from ftdata.dedupe.shingles import Unit, jaccard
+
+Linkage = Literal["direct", "complete", "single"]
+LINKAGES = ("direct", "complete", "single")
+MOST_PAIRS = 5_000_000
+GIANT = 1000
+_TEMPLATE_CHARS, _TEMPLATE_PROMPTS = 20, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What makes two samples near-duplicates; see `ftdata dedupe --help`."""
+
+    threshold: float = 90.0
+    metric: Metric = "ratio"
+    view: str = "conversation"
+    steps: tuple[str, ...] = ("nfkc", "case", "whitespace")
+    linkage: Linkage = "direct"
+    size: int = 5
+    unit: Unit = "word"
+    kernel: Kernel = "auto"
+
+    @property
+    def bar(self) -> float:
+        """The threshold on the scale of scores, 0 to 100."""
+        return self.threshold if self.metric == "ratio" else 100 * self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A pair: the sample that stays, the other one, how alike they are (0 to 100), and what the pair is."""
+
+    kept: int
+    other: int
+    score: float
+    judgement: Judgement
+    exact: bool = False
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What to do: ``dropped`` maps each sample that goes to its match; ``apart`` are pairs that look alike and stay.
+
+    ``conflicts`` are pairs of one question with two answers, ``templates`` groups of samples with one answer. ``giant``
+    is the size of the largest cluster where it should be looked at.
+    """
+
+    settings: Settings
+    samples: int
+    dropped: dict[int, Match] = field(default_factory=dict)
+    apart: list[Match] = field(default_factory=list)
+    conflicts: list[tuple[int, int]] = field(default_factory=list)
+    templates: list[list[int]] = field(default_factory=list)
+    clusters: int = 0
+    giant: int = 0
+    verified: int = 0
+    compared: int = 0
+
+    @property
+    def exact(self) -> int:
+        """How many go because they are equal."""
+        return sum(match.exact for match in self.dropped.values())
+
+    @property
+    def near(self) -> int:
+        """How many go because they are near."""
+        return len(self.dropped) - self.exact
+
+
+@dataclass(slots=True)
+class Found:
+    """A finished search, which can be decided at any threshold from its own upwards. ``pairs`` is ``None`` where there were
+    too many of them to keep; the clusters hold at the search's own threshold only."""
+
+    collection: Collection
+    views: Views
+    settings: Settings
+    alive: list[int]
+    same: dict[int, int]
+    pairs: Pairs | None
+    clusters: Clusters
+
+
+def search(collection: Collection, views: Views, settings: Settings, progress: Callable[[int, int], None] | None = None) -> Found:
+    """Find the exact duplicates by hash, then every pair of the others at or above the threshold."""
+    first: dict[str, int] = {}
+    same: dict[int, int] = {}
+    for index, identity in enumerate(collection.ids):
+        if first.setdefault(identity, index) != index:
+            same[index] = first[identity]
+    alive = [index for index in range(len(collection)) if index not in same]
+    texts = [views.text[index] for index in alive]
+    options: dict[str, Any] = {"size": settings.size, "unit": settings.unit, "kernel": settings.kernel, "progress": progress}
+    pairs: Pairs | None = None
+    try:
+        pairs = find_pairs(texts, settings.threshold, settings.metric, limit=MOST_PAIRS, **options)
+        clusters = components(pairs)
+    except TooManyPairs:
+        clusters = find_clusters(texts, settings.threshold, settings.metric, **options)
+    return Found(collection, views, settings, alive, same, pairs, clusters)
+
+
+def decide(found: Found, rank: Callable[[Sequence[int]], Mapping[int, Any]], settings: Settings | None = None) -> Outcome:
+    """Decide at the search's threshold, or at that of ``settings``. ``rank`` orders samples: the least one stays."""
+    settings = settings or found.settings
+    outcome = Outcome(settings, len(found.collection))
+    outcome.verified, outcome.compared = found.clusters.verified, found.clusters.compared
+    copies = _copies(found, rank)
+    for index, kept in copies.items():
+        outcome.dropped[index] = Match(kept, index, 100.0, Judgement("duplicate", 100.0, 100.0, ""), exact=True)
+    scores = _Scores(found, settings)
+    members = [[found.alive[at] for at in rows.tolist()] for rows in scores.clusters(settings).members()]
+    outcome.clusters = len(members)
+    largest = max(map(len, members), default=0)
+    outcome.giant = largest if largest > GIANT and 20 * largest > len(found.alive) else 0
+    ranks = rank([index for rows in members for index in rows])
+    standing = {found.same.get(kept, kept): kept for kept in copies.values()}
+    for rows in members:
+        _decide_cluster(sorted(rows, key=lambda index: (ranks[index], index)), scores, found, outcome)
+    _stand_in(outcome, standing)
+    _follow(outcome)
+    _apart_by_key(found, outcome)
+    return outcome
+
+
+def _decide_cluster(ordered: list[int], scores: _Scores, found: Found, outcome: Outcome) -> None:
+    """Keep the best, drop its duplicates, and go on with the rest; with single linkage the best takes all."""
+    single = outcome.settings.linkage == "single"
+    while ordered:
+        kept, rest = ordered[0], ordered[1:]
+        ordered = []
+        for other, score in zip(rest, scores.of(kept, rest), strict=True):
+            if score < outcome.settings.bar and not single:
+                ordered.append(other)
+                continue
+            judgement = judge_pair(found, kept, other, outcome.settings.threshold)
+            match = Match(kept, other, float(score), judgement)
+            if judgement.kind == "duplicate":
+                outcome.dropped[other] = match
+            else:
+                outcome.apart.append(match)
+                ordered.append(other)
+
+
+def judge_pair(found: Found, kept: int, other: int, threshold: float) -> Judgement:
+    """Say what a pair is; equal texts are not looked at word by word."""
+    views, collection = found.views, found.collection
+    if (
+        views.text[kept] == views.text[other]
+        and views.answer[kept] == views.answer[other]
+        and views.prompt[kept] == views.prompt[other]
+    ):
+        kind = "duplicate" if collection.context[kept] == collection.context[other] else "context"
+        return Judgement(kind, 100.0, 100.0, "")
+    return classify(_texts(found, kept), _texts(found, other), threshold if found.settings.metric == "ratio" else 80.0)
+
+
+def _texts(found: Found, index: int) -> Texts:
+    collection = found.collection
+    words = f"{collection.prompt[index]}\n{collection.answer[index]}"
+    return Texts(found.views.prompt[index], found.views.answer[index], words, collection.context[index])
+
+
+class _Scores:
+    """The scores of one sample with others: from the pairs where they were kept, computed anew where not."""
+
+    def __init__(self, found: Found, settings: Settings) -> None:
+        self._found, self._settings = found, settings
+        self._pairs = found.pairs.at_least(settings.threshold) if found.pairs is not None else None
+        self._near: dict[int, dict[int, float]] = {}
+        if self._pairs is not None:
+            alive, factor = found.alive, 100.0 if settings.metric == "jaccard" else 1.0
+            self._first = {index: alive[at] for index, at in zip(alive, self._pairs.first.tolist(), strict=True)}
+            for a, b, score in zip(
+                self._pairs.left.tolist(), self._pairs.right.tolist(), self._pairs.score.tolist(), strict=True
+            ):
+                self._near.setdefault(alive[a], {})[alive[b]] = score * factor
+                self._near.setdefault(alive[b], {})[alive[a]] = score * factor
+
+    def clusters(self, settings: Settings) -> Clusters:
+        """The clusters at this threshold and linkage."""
+        if self._pairs is None:
+            return self._found.clusters
+        return complete(self._pairs) if settings.linkage == "complete" else components(self._pairs)
+
+    def of(self, kept: int, others: Sequence[int]) -> Iterable[float]:
+        """The score of a sample with each of the others; 0 below the threshold."""
+        texts = self._found.views.text
+        mine = texts[kept]
+        if self._pairs is not None and self._settings.linkage != "single":
+            # Equal texts are one text to the search, under the first row that holds it.
+            near = self._near.get(self._first[kept], {})
+            return [100.0 if texts[other] == mine else near.get(self._first[other], 0.0) for other in others]
+        theirs = [texts[other] for other in others]
+        if self._settings.metric == "jaccard":
+            return [100 * jaccard(mine, text, self._settings.size, self._settings.unit) for text in theirs]
+        # A hair below: rapidfuzz 3.14 drops pairs that score exactly the cutoff.
+        cutoff = 0.0 if self._settings.linkage == "single" else self._settings.threshold - 0.001
+        scores: Iterable[float] = process.cpdist(
+            [mine] * len(theirs), theirs, scorer=fuzz.ratio, score_cutoff=cutoff, workers=-1, dtype=np.float64
+        )
+        return scores
+
+
+def _copies(found: Found, rank: Callable[[Sequence[int]], Mapping[int, Any]]) -> dict[int, int]:
+    """Exact copies and the one of each that stays: equal in content, they may differ in what a policy looks at."""
+    groups: dict[int, list[int]] = {}
+    for index, first in found.same.items():
+        groups.setdefault(first, [first]).append(index)
+    ranks = rank([index for rows in groups.values() for index in rows])
+    best = {first: min(rows, key=lambda index: (ranks[index], index)) for first, rows in groups.items()}
+    return {index: best[first] for first, rows in groups.items() for index in rows if index != best[first]}
+
+
+def _stand_in(outcome: Outcome, standing: Mapping[int, int]) -> None:
+    """The search knows a group of copies by its first one; name the copy that stays instead."""
+
+    def name(match: Match) -> Match:
+        kept, other = standing.get(match.kept, match.kept), standing.get(match.other, match.other)
+        return Match(kept, other, match.score, match.judgement, match.exact)
+
+    for index, match in list(outcome.dropped.items()):
+        if not match.exact:
+            del outcome.dropped[index]
+            renamed = name(match)
+            outcome.dropped[renamed.other] = renamed
+    outcome.apart = [name(match) for match in outcome.apart]
+
+
+def _follow(outcome: Outcome) -> None:
+    """Exact copies of a sample that goes point to the one that stays in its place."""
+    for index, match in list(outcome.dropped.items()):
+        kept, score, judgement = match.kept, match.score, match.judgement
+        while kept in outcome.dropped:
+            onward = outcome.dropped[kept]
+            kept, score, judgement = onward.kept, onward.score, onward.judgement
+        if kept != match.kept:
+            outcome.dropped[index] = Match(kept, index, score, judgement, match.exact)
+
+
+def _apart_by_key(found: Found, outcome: Outcome) -> None:
+    """Conflicts and answer templates among the samples that stay, found by equal prompts and equal answers."""
+    views = found.views
+    stay = [index for index in range(len(found.collection)) if index not in outcome.dropped]
+    by_prompt: dict[tuple[str, str], int] = {}
+    by_answer: dict[str, list[int]] = {}
+    for index in stay:
+        prompt, answer = views.prompt[index], views.answer[index]
+        if prompt and answer:
+            first = by_prompt.setdefault((prompt, found.collection.context[index]), index)
+            if first != index and views.answer[first] != answer:
+                outcome.conflicts.append((first, index))
+        if len(answer) >= _TEMPLATE_CHARS:
+            by_answer.setdefault(answer, []).append(index)
+    outcome.templates = [
+        rows for rows in by_answer.values() if len(rows) >= _TEMPLATE_PROMPTS and len({views.prompt[row] for row in rows}) >= _TEMPLATE_PROMPTS
+    ]  # fmt: skip
+
+
+def explore(
+    found: Found, rank: Callable[[Sequence[int]], Mapping[int, Any]], thresholds: Sequence[float]
+) -> Iterator[tuple[float, Outcome]]:
+    """Decide at several thresholds, each at or above the search's own, without searching again."""
+    from dataclasses import replace
+
+    for threshold in thresholds:
+        yield threshold, decide(found, rank, replace(found.settings, threshold=threshold))
