@@ -17,7 +17,7 @@ ALLOWED = {
     "read": {"types", "errors"},
     "formats": {"types", "errors"},
     "template": {"types", "errors"},
-    "dedupe": {"types", "errors", "formats", "measure", "read", "rule", "judge"},
+    "dedupe": {"types", "errors", "formats", "measure", "read"},
     "convert": {"types", "errors", "formats"},
     "measure": {"types", "errors", "rule", "formats"},
     "checks": {"types", "rule", "measure", "checks"},
@@ -26,7 +26,7 @@ ALLOWED = {
     "packs": {"types", "errors", "rule"},
     "config": {"types", "errors"},
     "plugins": {"errors", "rule", "measure", "packs"},
-    "judge": {"types", "errors", "rule", "read", "formats", "measure", "checks", "packs", "config", "template", "plugins"},
+    "judge": {"types", "errors", "rule", "read", "formats", "measure", "checks", "packs", "config", "template", "plugins", "dedupe"},
 }
 HEAVY = {"polars", "pydantic", "tiktoken", "rapidfuzz", "yaml", "numba", "numpy", "orjson", "torch", "openai"}
 

@@ -143,3 +143,76 @@ def leaked_sample(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
         for index, other in pairs.select("index", "other").iter_rows():
             yield hit(index, other, kind=kind)
         held = held.join(pairs.select("index"), on="index", how="anti", maintain_order="left")
+
+
+@rule(
+    "FT404", "near-duplicate", category="suspicious", scope="dataset", kinds=DATA, on=False, needs=["id"], catalogue=["D003"],
+    params={"threshold": 90.0},
+    message="{score} % the same as {other}: {difference}", help="`ftdata dedupe` shows the pairs and drops what may go", fix_safety="unsafe",
+)  # fmt: skip
+def near_duplicate(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """A sample that differs from another one in a few characters only. Found exactly, as by ``ftdata dedupe``.
+
+    ## Why
+    It is trained twice per epoch. Samples that differ only in a number, a name, a unit or a negation are no duplicates,
+    and neither is the same question with another answer. Off by default, for large sets take minutes.
+
+    ## Example
+    "The parcel has left the warehouse." and "The parcels have left the warehouse."
+
+    ## Fix safety
+    Unsafe: which one stays is a choice.
+    """
+    for index, other, score, difference in data.near_duplicates(p["threshold"]):
+        yield hit(index, other, turn="question", score=f"{score:.1f}", difference=difference or "white space or case")
+
+
+@rule(
+    "FT405", "answer-template", category="quality", scope="dataset", kinds=SFT, needs=["answer_key", "prompt_key", "n_answer_chars"],
+    params={"questions": 10, "shortest": 40},
+    message="the same answer to {count} questions", help="vary it, unless one answer to all of them is what you teach",
+)  # fmt: skip
+def answer_template(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """One answer, longer than a label, to many different questions. Said once, at its first sample.
+
+    ## Why
+    The model learns to answer with it whatever is asked.
+
+    ## Example
+    "I'm sorry, I can only help with questions about our shop." 140 times.
+
+    ## Fix safety
+    No fix: it may be right.
+    """
+    import polars as pl
+
+    frame = data.train.filter((pl.col("n_answer_chars") >= p["shortest"]) & pl.col("answer_key").is_not_null())
+    frame = frame.filter(pl.col("answer_key").is_duplicated())
+    groups = frame.group_by("answer_key", maintain_order=True).agg(
+        pl.col("index").first(), pl.col("prompt_key").n_unique().alias("n")
+    )
+    for index, count in groups.filter(pl.col("n") >= p["questions"]).select("index", "n").iter_rows():
+        yield hit(index, turn="answer", count=count)
+
+
+@rule(
+    "FT702", "near-leak", category="suspicious", scope="dataset", kinds=DATA, on=False, needs=["id"], catalogue=["D005"],
+    params={"threshold": 90.0},
+    message="{score} % the same as {other}, which is trained on: {difference}", help="remove it from one of the two files",
+    fix_safety="unsafe",
+)  # fmt: skip
+def near_leak(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
+    """An evaluation sample that nearly equals a training sample.
+
+    ## Why
+    The model has seen it: the score says nothing about what it has learned. Equal samples are *leaked-sample*'s. Off by
+    default, for large sets take minutes.
+
+    ## Example
+    The same question with one word changed, at train.jsonl:12 and eval.jsonl:3.
+
+    ## Fix safety
+    Unsafe: from which file it goes is a choice.
+    """
+    for index, other, score, difference in data.near_leaks(p["threshold"]):
+        yield hit(index, other, turn="question", score=f"{score:.1f}", difference=difference or "white space or case")

@@ -77,7 +77,7 @@ def command(**options: Any) -> int:
     with Progress("reading") as progress:
         collection = collect(options["paths"], fields=fields, format=options["format_"], progress=progress.update)
     _require_samples(collection, fields)
-    rank = make_rank(options["keep"], collection)
+    rank = make_rank(options["keep"], collection, _count)
     views = make_views(collection, "answer" if fields else settings.view, settings.steps)
     if options["write_index"]:
         write_atomically(options["write_index"], [write_index(make_base(collection, settings), settings)])
@@ -109,6 +109,12 @@ def command(**options: Any) -> int:
         else _report(outcome, collection, options)
     )
     return 1 if outcome.dropped and not options["output"] and not options["review"] else 0
+
+
+def _count(collection: Collection) -> Any:
+    from ftdata.judge.counting import count_findings
+
+    return count_findings([item.path for item in collection.inputs])
 
 
 _THRESHOLDS = {"ratio": (80.0, 85.0, 90.0, 95.0, 100.0), "jaccard": (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)}

@@ -154,7 +154,8 @@ def _decide_cluster(ordered: list[int], scores: _Scores, found: Found, outcome: 
             if score < outcome.settings.bar and not single:
                 ordered.append(other)
                 continue
-            judgement = judge_pair(found, kept, other, outcome.settings.threshold)
+            # A member of a chain may be far from the one that stays: its score says so, and no threshold holds it apart.
+            judgement = judge_pair(found, kept, other, outcome.settings.threshold if score >= outcome.settings.bar else 0.0)
             match = Match(kept, other, float(score), judgement)
             if judgement.kind == "duplicate":
                 outcome.dropped[other] = match
@@ -173,7 +174,9 @@ def judge_pair(found: Found, kept: int, other: int, threshold: float) -> Judgeme
     ):
         kind = "duplicate" if collection.context[kept] == collection.context[other] else "context"
         return Judgement(kind, 100.0, 100.0, "")
-    return classify(_texts(found, kept), _texts(found, other), threshold if found.settings.metric == "ratio" else 80.0)
+    return classify(
+        _texts(found, kept), _texts(found, other), threshold if found.settings.metric == "ratio" or not threshold else 80.0
+    )
 
 
 def _texts(found: Found, index: int) -> Texts:

@@ -15,11 +15,13 @@ POLICIES = {
     "longest": "the one with most characters",
     "newest:FIELD": "the one with the greatest value of this field of its row; a row without it is the oldest",
 }
+# Counts the findings of every sample: (path, row) to errors, warnings and information.
+Count = Callable[[Collection], Mapping[tuple[str, int], Sequence[int]]]
 Rank = Callable[[Sequence[int]], Mapping[int, Any]]
 
 
-def make_rank(policy: str, collection: Collection) -> Rank:
-    """Return the ranking of a policy. Raises UsageError for an unknown one."""
+def make_rank(policy: str, collection: Collection, count: Count | None = None) -> Rank:
+    """Return the ranking of a policy. Raises UsageError for an unknown one. ``count`` counts findings, for best."""
     if policy == "first":
         return lambda indexes: dict.fromkeys(indexes, 0)
     if policy == "last":
@@ -27,7 +29,7 @@ def make_rank(policy: str, collection: Collection) -> Rank:
     if policy == "longest":
         return lambda indexes: {index: -_length(collection, index) for index in indexes}
     if policy == "best":
-        return lambda indexes: _by_findings(collection, indexes)
+        return lambda indexes: _by_findings(collection, indexes, count or (lambda _: {}))
     name, _, field = policy.partition(":")
     if name == "newest" and field:
         return lambda indexes: _by_field(collection, indexes, field)
@@ -38,21 +40,8 @@ def _length(collection: Collection, index: int) -> int:
     return len(collection.prompt[index]) + len(collection.answer[index])
 
 
-def _by_findings(collection: Collection, indexes: Sequence[int]) -> Mapping[int, Any]:
-    """Lint the files with the core rules and count the findings of each sample; findings about pairs do not count."""
-    from ftdata.judge.run import Options, judge
-    from ftdata.judge.select import Choice
-    from ftdata.rule import RULES
-
-    if not indexes:
-        return {}
-    report = judge([item.path for item in collection.inputs], Choice(ignore=("FT4", "FT7")), Options(count_tokens=False))
-    frame = report.findings.frame  # type: ignore[attr-defined]
-    counts: dict[tuple[str, int], list[int]] = {}
-    pairs = {rule.name for rule in RULES.values() if rule.scope == "dataset"}
-    for path, row, severity, name in frame.select("path", "row", "severity", "name").iter_rows():
-        if row is not None and name not in pairs:
-            counts.setdefault((path, row), [0, 0, 0])[("error", "warning", "info").index(severity)] += 1
+def _by_findings(collection: Collection, indexes: Sequence[int], count: Count) -> Mapping[int, Any]:
+    counts = count(collection) if indexes else {}
     paths = [item.path for item in collection.inputs]
     return {
         index: (*counts.get((paths[collection.file[index]], collection.row[index]), (0, 0, 0)), -len(collection.answer[index]))

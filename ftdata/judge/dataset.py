@@ -14,6 +14,7 @@ from ftdata.types import InputReport, Message, Sample
 if TYPE_CHECKING:
     import polars as pl
 
+    from ftdata.dedupe.collect import Collection
     from ftdata.read import Input
 
 READ_AGAIN = 64 << 20
@@ -112,6 +113,59 @@ class Dataset:
     def texts(self, indexes: Sequence[int], turn: Turn) -> list[str | None]:
         """The text of that turn."""
         return [message.text if message is not None else None for message in self.turns(indexes, turn)]
+
+    def near_duplicates(self, threshold: float) -> Iterator[tuple[int, int, float, str]]:
+        """Training samples that go as near-duplicates: (index, index of the one that stays, score 0 to 100, words that differ).
+
+        The texts are read once more; copies are another rule's.
+        """
+        from ftdata.dedupe.collect import make_views
+        from ftdata.dedupe.decide import Settings, decide, search
+        from ftdata.dedupe.keep import make_rank
+
+        collection, indexes = self._collected(held=False)
+        if not len(collection):
+            return
+        settings = Settings(threshold)
+        outcome = decide(
+            search(collection, make_views(collection, settings.view, settings.steps), settings), make_rank("first", collection)
+        )
+        for other, match in sorted(outcome.dropped.items()):
+            if not match.exact:
+                yield indexes[other], indexes[match.kept], match.score, match.judgement.difference
+
+    def near_leaks(self, threshold: float) -> Iterator[tuple[int, int, float, str]]:
+        """Evaluation samples that a training sample resembles: (index, index of the training sample, score, words)."""
+        from ftdata.dedupe.against import make_base, match_base
+        from ftdata.dedupe.collect import make_views
+        from ftdata.dedupe.decide import Settings
+
+        (train, train_at), (held, held_at) = self._collected(held=False), self._collected(held=True)
+        if not len(train) or not len(held):
+            return
+        settings = Settings(threshold)
+        views = make_views(held, settings.view, settings.steps)
+        for index, other, score, judgement in match_base(held, views, make_base(train, settings), settings):
+            if judgement.kind in ("duplicate", "variant") and score < 100.0:
+                yield held_at[index], train_at[other], score, judgement.difference
+
+    def _collected(self, held: bool) -> tuple[Collection, list[int]]:
+        """The samples of the training or the evaluation files for a search, and their indexes in the table."""
+        import polars as pl
+
+        from ftdata.dedupe.collect import Collection, collect
+
+        files = [
+            number
+            for number, counted in enumerate(self.files)
+            if (counted.report.role == "eval") == held and counted.item is not None
+        ]
+        items = [item for number in files if (item := self.files[number].item) is not None]
+        collection = collect([item.file for item in items], format=self._format) if items else Collection()
+        table = self.table.with_row_index("index").filter(pl.col("file").is_in(files))
+        at = {(file, row): index for index, file, row in table.select("index", "file", "row").iter_rows()}
+        places = zip(collection.file, collection.row, strict=True)
+        return collection, [at[files[file], row] for file, row in places]
 
     def first_of_file(self, number: int) -> int | None:
         """Return the index of a file's first sample."""

@@ -109,9 +109,9 @@ def test_a_shared_system_prompt_makes_nothing_alike(run):
 
 def test_no_chain_takes_a_sample_that_the_kept_one_does_not_resemble(run):
     words = [f"word{'abcdefghij'[n % 10]}{n}" for n in range(40)]
-    texts = [" ".join(words[k:]) + " end" * k for k in range(0, 12)]
+    texts = [" ".join(words[k:]) + " end" * k for k in range(12)]
     texts = [text.translate(str.maketrans("0123456789", "qwertyuiop")) for text in texts]
-    outcome, found, collection = run([chat("Go", text) for text in texts])
+    outcome, found, _ = run([chat("Go", text) for text in texts])
     assert outcome.clusters == 1 and len(outcome.dropped) < len(texts) - 1
     for index, match in outcome.dropped.items():
         assert fuzz.ratio(found.views.text[index], found.views.text[match.kept]) >= 90
