@@ -140,6 +140,7 @@ def decide(found: Found, rank: Callable[[Sequence[int]], Mapping[int, Any]], set
         _decide_cluster(sorted(rows, key=lambda index: (ranks[index], index)), scores, found, outcome)
     _stand_in(outcome, standing)
     _follow(outcome)
+    outcome.apart = [match for match in outcome.apart if match.kept not in outcome.dropped and match.other not in outcome.dropped]
     _apart_by_key(found, outcome)
     return outcome
 

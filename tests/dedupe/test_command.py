@@ -84,6 +84,12 @@ def test_a_review_that_a_person_edited_is_obeyed(here, suffix):
     assert ROWS[1] in stay and ROWS[4] not in stay and ROWS[3] in stay and len(stay) == 4
 
 
+def test_a_review_that_nobody_edited_changes_nothing(here):
+    run(here, "a.jsonl", "--review", "review.csv", "-o", "one.jsonl")
+    run(here, "a.jsonl", "--apply", "review.csv", "-o", "two.jsonl")
+    assert (here / "one.jsonl").read_bytes() == (here / "two.jsonl").read_bytes()
+
+
 def test_a_review_of_other_data_is_refused_and_nothing_is_written(here):
     run(here, "a.jsonl", "--review", "review.csv")
     (here / "b.jsonl").write_text(json.dumps(chat("Hello?", "Yes.")) + "\n")
