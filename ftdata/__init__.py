@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ftdata.api import lint
+    from ftdata.api import find_near_duplicates, lint
     from ftdata.rule import At, Hit, Rule, at, hit, rule
     from ftdata.types import Finding, Location, Message, Report, Sample, Verdict
 
@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "lint": "ftdata.api",
+    "find_near_duplicates": "ftdata.api",
     "At": "ftdata.rule",
     "Hit": "ftdata.rule",
     "Rule": "ftdata.rule",
@@ -44,6 +45,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "at",
+    "find_near_duplicates",
     "hit",
     "lint",
     "rule",

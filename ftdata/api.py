@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ftdata.types import Report, Severity
+
+if TYPE_CHECKING:
+    from ftdata.dedupe.collect import Collection
+    from ftdata.dedupe.result import NearDuplicates
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Names = str | Sequence[str]
@@ -59,6 +63,35 @@ def lint(
         choice,
         Options(format=format, eval_paths=_paths(eval), jobs=jobs, fail_on=fail_on, count_tokens=count_tokens),
     )
+
+
+def find_near_duplicates(
+    paths: Paths,
+    *,
+    threshold: float | None = None,
+    metric: Literal["ratio", "jaccard"] = "ratio",
+    view: str = "conversation",
+    normalise: Sequence[str] = ("nfkc", "case", "whitespace"),
+    keep: str = "best",
+    linkage: Literal["direct", "complete", "single"] = "direct",
+    format: str | None = None,
+) -> NearDuplicates:
+    """Find near-duplicates exactly, as ``ftdata dedupe`` does; nothing is written.
+
+    ``result.outcome`` says what goes and why; ``result.at(95)`` decides anew at a higher threshold without a search.
+    Raises UsageError for paths, thresholds and names that make no sense.
+    """
+    from ftdata.dedupe.result import find
+
+    def count(collection: Collection) -> Mapping[tuple[str, int], Sequence[int]]:
+        from ftdata.judge.counting import count_findings
+
+        return count_findings([item.path for item in collection.inputs])
+
+    return find(
+        _paths(paths), threshold=threshold, metric=metric, view=view, steps=normalise, keep=keep, linkage=linkage, format=format,
+        count=count,
+    )  # fmt: skip
 
 
 def _names(value: Names) -> tuple[str, ...]:

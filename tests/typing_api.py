@@ -10,6 +10,7 @@ report: Report = ftdata.lint("train.jsonl", target=["openai"], goal="style", eva
 code: int = report.exit_code
 first: Finding = report.findings[0]
 line: int | None = first.location.line
+gone: int = len(ftdata.find_near_duplicates("train.jsonl", threshold=90, keep="first").at(95).dropped)
 errors: int = report.counts["error"]
 
 

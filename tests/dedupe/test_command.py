@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import ftdata
+import ftdata.errors
 
 LONG = "The parcel left the warehouse on the ring road this morning and the courier will ring twice before noon."
 
@@ -195,3 +196,11 @@ def test_one_answer_to_many_questions_is_said_once(tmp_path):
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (finding,) = ftdata.lint(tmp_path / "a.jsonl", select=["answer-template"]).findings
     assert finding.message == "the same answer to 12 questions"
+
+
+def test_a_program_decides_anew_without_searching_again(here):
+    result = ftdata.find_near_duplicates(here / "a.jsonl", threshold=80, keep="first")
+    assert sorted(map(result.collection.place, result.at(90).dropped)) == [f"{here}/a.jsonl:2", f"{here}/a.jsonl:5"]
+    assert [match.exact for match in result.at(100).dropped.values()] == [True]
+    with pytest.raises(ftdata.errors.UsageError, match="done at 80"):
+        result.at(70)
