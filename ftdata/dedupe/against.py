@@ -54,7 +54,7 @@ def write_index(base: Base, settings: Settings) -> bytes:
 _NAMES = ("text", "prompt", "answer", "words", "context", "id", "place")
 
 
-def _columns(base: Base) -> tuple[list[str], ...]:
+def _columns(base: Base) -> tuple[Sequence[str], ...]:
     return (base.views.text, base.views.prompt, base.views.answer, base.words, base.context, base.ids, base.places)
 
 
@@ -128,7 +128,7 @@ def read_benchmark(paths: Sequence[str], settings: Settings) -> Base:
     base = make_base(found, settings)
     # Only the questions are compared: the answers of a benchmark are often kept apart.
     return Base(
-        Views(base.views.prompt, base.views.prompt, [""] * len(base)), found.prompt, [""] * len(base), base.ids, base.places
+        Views(list(base.views.prompt), base.views.prompt, [""] * len(base)), found.prompt, [""] * len(base), base.ids, base.places
     )
 
 
@@ -146,4 +146,4 @@ def _questions(paths: Sequence[str]) -> Collection:
 def decontamination_views(collection: Collection, settings: Settings) -> Views:
     """The questions of the training data, without answers, to be compared with those of a benchmark."""
     views = make_views(collection, "prompt", settings.steps, shared_systems(collection) | set(collection.system))
-    return Views(views.prompt, views.prompt, [""] * len(collection))
+    return Views(list(views.prompt), views.prompt, [""] * len(collection))

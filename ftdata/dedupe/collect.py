@@ -157,8 +157,22 @@ class Views:
     """The normalised texts: what is compared, and prompt and answer for telling kinds of pairs apart."""
 
     text: list[str]
-    prompt: list[str]
-    answer: list[str]
+    prompt: Sequence[str]
+    answer: Sequence[str]
+
+
+class _Parts(Sequence[str]):
+    """A part of each text, cut out when it is asked for: a million prompts need not be in memory twice."""
+
+    def __init__(self, texts: list[str], starts: list[int] | None, ends: list[int] | None) -> None:
+        self._texts, self._starts, self._ends = texts, starts, ends
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __getitem__(self, index: int) -> str:  # type: ignore[override]
+        start = self._starts[index] if self._starts is not None else None
+        return self._texts[index][start : self._ends[index] if self._ends is not None else None]
 
 
 def make_views(collection: Collection, view: str, steps: Sequence[str], shared: set[str] | None = None) -> Views:
@@ -178,9 +192,13 @@ def make_views(collection: Collection, view: str, steps: Sequence[str], shared: 
             "answer": normalise(pl.Series(collection.answer, dtype=pl.String), steps),
         }
     )
-    asked = _join("system", "prompt")
-    made = frame.select(asked.alias("prompt"), pl.col("answer")).with_columns(_join("prompt", "answer").alias("conversation"))
-    return Views(*(made[name].to_list() for name in (view, "prompt", "answer")))
+    frame = frame.select(_join("system", "prompt").alias("prompt"), "answer")
+    if view != "conversation":
+        return Views(frame[view].to_list(), frame["prompt"].to_list(), frame["answer"].to_list())
+    ends = frame["prompt"].str.len_chars()
+    both = (ends > 0) & (frame["answer"] != "")
+    texts = frame.select(_join("prompt", "answer")).to_series().to_list()
+    return Views(texts, _Parts(texts, None, ends.to_list()), _Parts(texts, (ends + both).to_list(), None))
 
 
 def _join(first: str, second: str) -> pl.Expr:

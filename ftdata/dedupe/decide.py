@@ -267,19 +267,20 @@ def _apart_by_key(found: Found, outcome: Outcome) -> None:
     """Conflicts and answer templates among the samples that stay, found by equal prompts and equal answers."""
     views = found.views
     stay = [index for index in range(len(found.collection)) if index not in outcome.dropped]
-    by_prompt: dict[tuple[str, str], int] = {}
-    by_answer: dict[str, list[int]] = {}
+    # By hash, and compared where hashes meet: the texts themselves would be in memory once more.
+    by_prompt: dict[tuple[int, str], int] = {}
+    by_answer: dict[int, list[int]] = {}
     for index in stay:
         prompt, answer = views.prompt[index], views.answer[index]
         if prompt and answer:
-            first = by_prompt.setdefault((prompt, found.collection.context[index]), index)
-            if first != index and views.answer[first] != answer:
+            first = by_prompt.setdefault((hash(prompt), found.collection.context[index]), index)
+            if first != index and views.answer[first] != answer and views.prompt[first] == prompt:
                 outcome.conflicts.append((first, index))
         if len(answer) >= _TEMPLATE_CHARS:
-            by_answer.setdefault(answer, []).append(index)
-    outcome.templates = [
-        rows for rows in by_answer.values() if len(rows) >= _TEMPLATE_PROMPTS and len({views.prompt[row] for row in rows}) >= _TEMPLATE_PROMPTS
-    ]  # fmt: skip
+            by_answer.setdefault(hash(answer), []).append(index)
+    for rows in by_answer.values():
+        if len(rows) >= _TEMPLATE_PROMPTS and len({views.prompt[row] for row in rows}) >= _TEMPLATE_PROMPTS:
+            outcome.templates.append([row for row in rows if views.answer[row] == views.answer[rows[0]]])
 
 
 def explore(
