@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from ftdata.read import Input
 
-PIECE_BYTES = 4 << 20
+PIECE_BYTES = 8 << 20
 WORTH_WORKERS = 24 << 20
 # Dataset findings show their text: so many of each rule, for the rows are read once more.
 SHOWN = 200
