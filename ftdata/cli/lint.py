@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from ftdata.config import Config
     from ftdata.types import Report
 
-FORMATS = ("full", "concise", "json", "json-lines")
+PLATFORMS = ("github", "sarif", "gitlab", "junit", "rdjson", "markdown")
+FORMATS = ("full", "concise", "json", "json-lines", *PLATFORMS)
 
 
 @click.command(
@@ -64,7 +65,7 @@ FORMATS = ("full", "concise", "json", "json-lines")
     "--output-format",
     type=click.Choice(FORMATS),
     envvar="FTDATA_OUTPUT_FORMAT",
-    help="full (default), concise, json or json-lines.",
+    help="How to print: full (default), one finding a line, for machines, or for a CI platform.",
 )
 @click.option("-o", "--output-file", metavar="FILE", help="Write the report to a file.")
 @click.option("--findings", "findings_path", metavar="FILE", help="Also write every finding to a Parquet file.")
@@ -173,12 +174,31 @@ def _render(report: Report, output: str, options: dict[str, Any]) -> Iterable[st
         return json_report.render(report)
     if output == "json-lines":
         return json_report.render_lines(report)
+    if output in PLATFORMS:
+        return _for_platform(report, output)
     if options["statistics"]:
         return [*full.statistics(report), *full.summary(report)]
     if output == "concise":
         return concise.render(report)
     style = full.plain if options["output_file"] or not _colours() else click.style
     return full.render(report, options["max_examples"], style)
+
+
+def _for_platform(report: Report, output: str) -> Iterable[str]:
+    from ftdata.report import github, gitlab, junit, markdown, rdjson, sarif
+    from ftdata.rule import RULES
+
+    root = _repository(Path.cwd())
+    if output == "sarif":
+        return sarif.render(report, {rule.code: rule.doc for rule in RULES.values()}, root)
+    modules = {"github": github, "gitlab": gitlab, "junit": junit, "rdjson": rdjson, "markdown": markdown}
+    render: Callable[[Report, str], Iterable[str]] = modules[output].render
+    return render(report, root)
+
+
+def _repository(start: Path) -> str:
+    """The root of the git repository around a folder, else the folder: CI platforms want paths told from there."""
+    return str(next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start))
 
 
 def _colours() -> bool:
