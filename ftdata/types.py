@@ -81,7 +81,9 @@ class Message:
     ``Malformed`` for any other JSON type. ``pointer`` is the JSON pointer of the turn within its row and
     ``content_key`` the key that holds its content there ("" where the pointer itself is the content).
     ``weight`` is the loss weight as found under any trainer's name (``weight_key`` says which). ``extra``
-    holds the keys that the format does not know. ``source_role`` is the role as written in the file.
+    holds the keys that the format does not know; ``kept`` what stood under keys that it knows and no other field
+    can say, such as an explicit null where a missing key means the same (``None`` where there is nothing of the
+    kind). ``source_role`` is the role as written in the file.
     """
 
     role: str | None
@@ -97,6 +99,7 @@ class Message:
     reasoning_key: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     source_role: Any = None
+    kept: dict[str, Any] | None = None
 
     @property
     def text(self) -> str:
@@ -122,8 +125,9 @@ class Sample:
     the two continuations of preference data; ``label`` the verdict of unpaired preference data. ``tools`` are
     the tool definitions as a list (a JSON string is decoded), ``tools_key`` where they stood and
     ``tools_fault`` why they could not be read. ``reference`` holds the reference fields of reinforcement data,
-    ``extra`` every top-level key the format does not know. ``problem`` says in words why the row holds no
-    conversation at all, else ``None``. ``keys`` are the row's top-level keys in file order.
+    ``extra`` every top-level key the format does not know, ``kept`` the metadata that it knows and that says
+    nothing of the conversation (ids, categories). ``problem`` says in words why the row holds no conversation at
+    all, else ``None``. ``keys`` are the row's top-level keys in file order.
     """
 
     format: str
@@ -141,6 +145,7 @@ class Sample:
     extra: dict[str, Any] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
     problem: str | None = None
+    kept: dict[str, Any] | None = None
 
     def turns(self) -> list[Message]:
         """Every message of the sample: the conversation, then chosen, then rejected."""

@@ -3,10 +3,10 @@
 from ftdata.convert.canonical import canonical_row, openai_row
 from ftdata.convert.details import OPENAI, Details, details_for
 from ftdata.convert.loss import Loss, restore, sidecar, without
-from ftdata.convert.reading import read_row
 from ftdata.convert.render import OPENAI_SHAPED, UNWRITABLE, WRITABLE, render
 from ftdata.convert.reshape import drop_rejected, unpair
 from ftdata.convert.unkept import unkept
+from ftdata.formats.parse import parse as read_row
 
 __all__ = [
     "OPENAI",

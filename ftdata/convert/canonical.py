@@ -49,7 +49,7 @@ def _has_sides(sample: Sample) -> bool:
 
 
 def _put_extra(row: dict[str, Any], inner: dict[str, Any], sample: Sample) -> None:
-    for key, value in sample.extra.items():
+    for key, value in (sample.extra | (sample.kept or {})).items():
         if key == "input" and inner is not row and isinstance(value, dict):
             inner |= {name: item for name, item in value.items() if name not in inner}
         elif key.startswith("input.") and sample.tools_key and key.rpartition(".")[0] == "input":

@@ -16,9 +16,9 @@ from ftdata.convert.details import OPENAI, Details
 from ftdata.convert.lift import lift
 from ftdata.convert.loss import Loss, same
 from ftdata.convert.parts import CannotHold
-from ftdata.convert.reading import read_row, unread
 from ftdata.convert.writer import WRITERS
 from ftdata.formats.detect import detect_row
+from ftdata.formats.parse import parse
 from ftdata.formats.registry import FORMATS
 from ftdata.types import Sample
 
@@ -71,11 +71,12 @@ def render(
         return None, [dataclasses.replace(loss, where=_known(loss.where, source), value=source)]
     if writer.extra and (details.extra == "keep" or FORMATS[format].kind in ("reinforcement", "prompt-only")):
         setting = {} if FORMATS[format].family == "openai-preference" else {"parallel_tool_calls": lifted.parallel_tool_calls}
-        made = _with_extra(made, lifted.extra if lifted.parallel_tool_calls is None else setting | lifted.extra, format)
-    returned = read_row(made, format)
+        extra = lifted.extra | (lifted.kept or {})
+        made = _with_extra(made, extra if lifted.parallel_tool_calls is None else setting | extra, format)
+    returned = parse(made, format)
     back = openai_row(returned)
     seen = detect_row(made)
-    if seen != format and not same(canonical_row(read_row(made, seen)), canonical_row(returned)):
+    if seen != format and not same(canonical_row(parse(made, seen)), canonical_row(returned)):
         return None, [Loss("", "", f"the row would be read as {FORMATS[seen].title}", source, kind="refused")]
     found = losses(source, back, lambda: spelled_row(lifted), format)
     broken = added_turns(found)
@@ -122,7 +123,9 @@ def _unfit(sample: Sample, format: str) -> str | None:
 
 def _with_extra(row: dict[str, Any], extra: Mapping[str, Any], format: str) -> dict[str, Any]:
     """The row with the keys that no format knows, as far as it is still read as what it is."""
-    keys = (FORMATS[format].keys - {"parallel_tool_calls", *unread(format)}) | ({"preamble"} if format == "baize" else set())
+    keys = (FORMATS[format].keys - {"parallel_tool_calls"} - FORMATS[format].metadata) | (
+        {"preamble"} if format == "baize" else set()
+    )
     free = {key: value for key, value in extra.items() if key not in row and key not in keys}
     if not free:
         return row

@@ -80,6 +80,7 @@ def _plain_turn(message: Message) -> bool:
     """Whether a turn is no more than its role and content."""
     return not (
         message.extra
+        or message.kept
         or message.tool_calls
         or message.reasoning is not None
         or message.weight_key is not None
@@ -115,7 +116,9 @@ def exact_message(message: Message, family: str) -> Any:
         row["name"] = message.name
     if message.weight_key is not None or message.weight is not None:
         row[message.weight_key if message.weight_key in WEIGHT_KEYS else "weight"] = message.weight
-    return row | {key: value for key, value in message.extra.items() if key not in row}
+    row |= {key: value for key, value in message.extra.items() if key not in row}
+    # An empty reasoning is null in its own field.
+    return row | {key: value for key, value in (message.kept or {}).items() if row.get(key) is None}
 
 
 class Ids:
@@ -227,6 +230,7 @@ def openai_message(message: Message, details: Details, ids: Ids) -> Any:
     _put_weight(row, message, details)
     if details.extra == "keep":
         row |= {key: value for key, value in message.extra.items() if key not in row}
+        row |= {k: value for k, value in (message.kept or {}).items() if value not in (None, "", []) and k not in row}
     elif isinstance(message.extra.get("refusal"), str):
         row["refusal"] = message.extra["refusal"]
     return row

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from ftdata.convert.details import Details
-from ftdata.convert.lift import HERMES, RESULTS
+from ftdata.convert.lift import HERMES
 from ftdata.convert.loss import json_text
 from ftdata.convert.parts import CannotHold, lower, plain
 from ftdata.convert.turns import bare, says_weight, spelled_weight, think, wrapped, written_tools
 from ftdata.convert.write_chat import calls_text, conversation, in_order, written_call
 from ftdata.convert.writer import dialogue, keyed, no_calls, writer
+from ftdata.formats.sharegpt import RESULTS
 from ftdata.types import ABSENT, Message, Sample
 
 _SPEAKERS = {"user": "human", "assistant": "gpt", "tool": "observation", "developer": "system"}

@@ -54,6 +54,7 @@ def _anthropic(sample: Sample, details: Details) -> dict[str, Any]:
                 content = _blocks(content, anthropic_part)
             if isinstance(content, str | list):
                 block["content"] = content
+            block |= _noted(message, "is_error", "cache_control")
             if index and turns[index - 1].role == "tool":
                 rows[-1]["content"].append(block)
             else:
@@ -62,7 +63,7 @@ def _anthropic(sample: Sample, details: Details) -> dict[str, Any]:
         thought = message.reasoning if details.reasoning_key is not None else None
         row: dict[str, Any] = {"role": message.role}
         if message.tool_calls or thought is not None:
-            blocks = [{"type": "thinking", "thinking": thought}] if thought is not None else []
+            blocks = [{"type": "thinking", "thinking": thought, **_noted(message, "signature")}] if thought is not None else []
             row["content"] = [
                 *blocks,
                 *_blocks(message.content, anthropic_part),
@@ -79,6 +80,12 @@ def _anthropic(sample: Sample, details: Details) -> dict[str, Any]:
     if sample.tools is not None:
         made["tools"] = [_schema(tool) for tool in sample.tools]
     return made
+
+
+def _noted(message: Message, *keys: str) -> dict[str, Any]:
+    """What was kept of a block beside its text. The signatures of several thoughts are a list, and fit none."""
+    kept = message.kept or {}
+    return {key: kept[key] for key in keys if key in kept and not isinstance(kept[key], list)}
 
 
 def _schema(tool: Any) -> Any:
@@ -103,7 +110,7 @@ def _bedrock(sample: Sample, details: Details) -> dict[str, Any]:
     for index, message in enumerate(turns):
         blocks = _blocks(message.content, bedrock_part)
         if message.role == "tool":
-            result = {"toolResult": {"toolUseId": ids.of_result(message), "content": blocks}}
+            result = {"toolResult": {"toolUseId": ids.of_result(message), "content": blocks, **_noted(message, "status")}}
             if index and turns[index - 1].role == "tool":
                 rows[-1]["content"].append(result)
             else:

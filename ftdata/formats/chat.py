@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
+from ftdata.formats.decode import decode
 from ftdata.types import ABSENT, Malformed, Message, Part, ToolCall
 
 _CACHED = 512
@@ -21,9 +20,14 @@ _PARTS = {
     "input_audio": "audio", "audio": "audio", "audio_url": "audio", "video": "video", "video_url": "video", "file": "file",
     "document": "file", "refusal": "refusal", "reasoning": "reasoning", "thinking": "thinking",
 }  # fmt: skip
-_RESULT_KEYS = frozenset("type tool_use_id toolUseId content is_error status cache_control".split())
+_RESULT_KEYS = frozenset("type tool_use_id toolUseId content".split())
+# What Anthropic's and Bedrock's result blocks say beside the result.
+_RESULT_NOTES = frozenset("is_error status cache_control".split())
+_THOUGHT_KEYS = frozenset("type text value reasoning thinking".split())
 # Where a medium has its address: OpenAI, Anthropic and Bedrock sources, Gemini's file data.
 _ADDRESSES = ("url", "uri", "fileUri", "file_url", "file_id")
+# Bedrock names a medium by its kind and a format (API reference of Converse: ImageBlock, VideoBlock, DocumentBlock).
+_DOCUMENTS = {"txt": "text/plain", "md": "text/markdown", "html": "text/html", "csv": "text/csv"}
 
 
 def pointers(base: str, count: int) -> Sequence[str]:
@@ -70,24 +74,29 @@ def parse_message(item: Any, pointer: str, roles: Mapping[str, str] | None = Non
         # Tables and Arrow write every key into every row: a null says nothing, and undoes nothing.
         if key == "tool_calls":
             message.tool_calls = [*message.tool_calls, *_tool_calls(value, f"{pointer}/tool_calls")]
-            if not isinstance(value, list) and value is not None:
+            if value is None or value == []:
+                keep(message, key, value)
+            elif not isinstance(value, list):
                 message.extra[key] = value
         elif key == "function_call":
             if isinstance(value, dict):
                 message.tool_calls = [*message.tool_calls, _legacy_call(value, f"{pointer}/function_call")]
-            elif value is not None:
+            elif value is None:
+                keep(message, key, value)
+            else:
                 message.extra[key] = value
         elif key == "tool_call_id":
             message.tool_call_id = value
+            if value is None:
+                keep(message, key, value)
         elif key == "name":
             message.name = value
+            if value is None:
+                keep(message, key, value)
         elif key in WEIGHT_KEYS:
             _take_weight(message, key, value)
         elif key in REASONING_KEYS and (value is None or isinstance(value, str)):
-            if message.reasoning is None and (value or message.reasoning_key is None):
-                message.reasoning, message.reasoning_key = value or None, key
-            elif value and value != message.reasoning:
-                message.extra[key] = value
+            _take_reasoning(message, key, value)
         else:
             message.extra[key] = value
     if role == "function" and roles is None:
@@ -99,30 +108,66 @@ def parse_message(item: Any, pointer: str, roles: Mapping[str, str] | None = Non
     if content or message.tool_calls:
         return [*results, message]
     results[0].extra |= message.extra
+    results[0].kept = merged(message.kept, results[0].kept)
     results[0].weight, results[0].weight_key = message.weight, message.weight_key
     return results
 
 
+def keep(message: Message, key: str, value: Any) -> None:
+    """Keep a value that the format knows and no field can say."""
+    if message.kept is None:
+        message.kept = {}
+    message.kept[key] = value
+
+
+def merged(one: dict[str, Any] | None, other: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What is kept of two turns that become one; the second's counts where both say something."""
+    return {**one, **other} if one and other else one or other
+
+
 def _take_weight(message: Message, key: str, value: Any) -> None:
     """The first weight counts, another trainer's beside it is kept. Only OpenAI's own key is judged when it is null."""
-    if message.weight is not None:
-        if value is not None:
-            message.extra[key] = value
-    elif value is not None or (key == "weight" and message.weight_key is None):
+    if message.weight is None and (value is not None or (key == "weight" and message.weight_key is None)):
+        if message.weight_key is not None:
+            keep(message, message.weight_key, None)
         message.weight, message.weight_key = value, key
+    elif value is None:
+        keep(message, key, value)
+    else:
+        message.extra[key] = value
+
+
+def _take_reasoning(message: Message, key: str, value: str | None) -> None:
+    """The first reasoning that says something counts. Empty ones and repetitions are kept, another one is an extra key."""
+    if message.reasoning is None and (value or message.reasoning_key is None):
+        if message.reasoning_key is not None and message.reasoning_key not in (message.kept or ()):
+            keep(message, message.reasoning_key, None)
+        message.reasoning, message.reasoning_key = value or None, key
+        if value == "":
+            keep(message, key, value)
+    elif value and value != message.reasoning:
+        message.extra[key] = value
+    else:
+        keep(message, key, value)
 
 
 def _lift_reasoning(message: Message) -> None:
     content = message.content
     assert isinstance(content, list)
-    thoughts = [part.text for part in content if _is_thought(part) and part.text is not None]
+    thoughts = [part for part in content if part.type in ("reasoning", "thinking") and part.text is not None]
     if thoughts:
-        message.reasoning = "\n".join(thoughts)
-        message.content = [part for part in content if not _is_thought(part)]
+        take_thoughts(message, thoughts, _THOUGHT_KEYS)
+        taken = set(map(id, thoughts))
+        message.content = [part for part in content if id(part) not in taken]
 
 
-def _is_thought(part: Part) -> bool:
-    return part.type in ("reasoning", "thinking") and part.text is not None
+def take_thoughts(message: Message, thoughts: Sequence[Part], known: frozenset[str]) -> None:
+    """Make parts the reasoning of a turn. What they say beside their text, a signature say, is kept: of several as a list."""
+    message.reasoning = "\n".join(part.text for part in thoughts if part.text is not None)
+    notes = [{k: v for k, v in part.raw.items() if k not in known} if isinstance(part.raw, dict) else {} for part in thoughts]
+    for key in dict.fromkeys(key for note in notes for key in note):
+        said = [note.get(key) for note in notes]
+        keep(message, key, said if len(said) > 1 else said[0])
 
 
 def _content(value: Any, pointer: str) -> tuple[Any, list[ToolCall], list[Message]]:
@@ -170,7 +215,12 @@ def _tool_result(raw: dict[str, Any], pointer: str) -> Message:
         content = Malformed(content)
     message = Message("tool", content, pointer, "content", source_role="tool_result")
     message.tool_call_id = raw.get("tool_use_id", raw.get("toolUseId"))
-    message.extra = {key: value for key, value in raw.items() if key not in _RESULT_KEYS}
+    for key, value in raw.items():
+        if key not in _RESULT_KEYS:
+            if key in _RESULT_NOTES:
+                keep(message, key, value)
+            else:
+                message.extra[key] = value
     return message
 
 
@@ -185,7 +235,7 @@ def parse_part(item: Any) -> Part:
         if isinstance(item.get("text"), str):
             return Part("text", item["text"], None, item)
         media = next((key for key in ("image", "video", "audio", "document") if key in item), None)
-        return Part(media, None, address(item[media]), item) if media else Part("", None, None, item)
+        return Part(media, None, address(item[media], media), item) if media else Part("", None, None, item)
     name = _PARTS.get(kind, kind) if isinstance(kind, str) else ""
     if name in ("text", "refusal", "reasoning", "thinking"):
         text = item.get("text", item.get("value", item.get(name)))
@@ -194,16 +244,23 @@ def parse_part(item: Any) -> Part:
     return Part(name, None, address(item.get("source") if value is None else value), item)
 
 
-def address(value: Any) -> str | None:
-    """Return the address of a medium: as it stands, inside an object, or as a data URL of the data that is given."""
+def address(value: Any, kind: str | None = None) -> str | None:
+    """Return the address of a medium: as it stands, inside an object, or as a data URL of the data that is given.
+
+    ``kind`` is that of a Bedrock block (image, video, audio, document), whose format stands beside its source.
+    """
+    outer = ""
     while isinstance(value, dict):
         found = next((value[key] for key in _ADDRESSES if isinstance(value.get(key), str)), None)
         if found is not None:
             return str(found)
         data = next((value[key] for key in ("data", "bytes", "file_data") if isinstance(value.get(key), str)), None)
         if data is not None:
-            mime = next((value[key] for key in ("media_type", "mimeType", "format") if isinstance(value.get(key), str)), "")
+            mime = next((value[key] for key in ("media_type", "mimeType", "format") if isinstance(value.get(key), str)), outer)
             return data if data.startswith("data:") else f"data:{mime};base64,{data}"
+        if kind is not None and isinstance(value.get("format"), str):
+            named = value["format"]
+            outer = _DOCUMENTS.get(named, f"application/{named}") if kind == "document" else f"{kind}/{named}"
         value = value.get("source", value.get("s3Location"))
     return value if isinstance(value, str) else None
 
@@ -240,7 +297,7 @@ def _legacy_call(value: dict[str, Any], pointer: str) -> ToolCall:
 def decode_calls(text: str, pointer: str) -> list[ToolCall]:
     """Return the calls written as JSON text: one object, or a list of them. Undecodable text is one nameless call."""
     try:
-        value = orjson.loads(text)
+        value = decode(text)
     except ValueError:
         return [ToolCall(None, Malformed(text), None, None, False, pointer, text)]
     items = value if isinstance(value, list) else [value]
@@ -254,6 +311,13 @@ def decode_calls(text: str, pointer: str) -> list[ToolCall]:
     return calls
 
 
+def function_tool(tool: Any, schema: str) -> Any:
+    """Return a bare definition as OpenAI writes it, its schema under ``parameters``; one without that schema as it is."""
+    if not isinstance(tool, dict) or schema not in tool or "parameters" in tool or "function" in tool:
+        return tool
+    return {"type": "function", "function": {("parameters" if key == schema else key): value for key, value in tool.items()}}
+
+
 def decode_tools(value: Any) -> tuple[list[Any] | None, str | None]:
     """Return the tool definitions and why they could not be read, if not. A JSON string is decoded."""
     if value is None:
@@ -262,7 +326,7 @@ def decode_tools(value: Any) -> tuple[list[Any] | None, str | None]:
         if not value.strip():
             return None, None
         try:
-            value = orjson.loads(value)
+            value = decode(value)
         except ValueError:
             return None, "a text that is not JSON"
     if isinstance(value, dict):

@@ -10,6 +10,8 @@ import functools
 import re
 from typing import Any
 
+from ftdata.formats.decode import decode
+
 _ROLE_SETS = {"System", "User", "Chatbot"}
 _USUAL_ROLES = frozenset({"system", "user", "assistant"})
 _NEMO_SPEAKERS = frozenset({"User", "Assistant"})
@@ -68,10 +70,8 @@ def _is_dataset_config(row: dict[str, Any]) -> bool:
 
 
 def _decoded(text: str) -> Any:
-    import orjson
-
     try:
-        return orjson.loads(text)
+        return decode(text)
     except ValueError:
         return text
 

@@ -9,9 +9,8 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import orjson
-
 from ftdata.formats.chat import decode_tools, parse_message, parse_part, turn
+from ftdata.formats.decode import decode
 from ftdata.types import ABSENT, Malformed, Message, Sample
 
 Parser = Callable[[dict[str, Any], Sample], None]
@@ -41,7 +40,7 @@ def json_cell(value: Any) -> Any:
     """Decode a cell of a table that holds JSON text; any other value is returned as it is."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
-            return orjson.loads(value)
+            return decode(value)
         except ValueError:
             return value
     return value
@@ -111,7 +110,10 @@ def take_tools(row: dict[str, Any], sample: Sample, prefix: str = "") -> None:
             sample.extra[sample.tools_key] = row[key]
         if len(present) > 1:
             sample.extra |= {f"{prefix}{other}": row[other] for other in present if other != key and row[other] is not None}
-    sample.parallel_tool_calls = row.get("parallel_tool_calls")
+    if "parallel_tool_calls" in row:
+        sample.parallel_tool_calls = row["parallel_tool_calls"]
+        if not prefix:
+            sample.extra.pop("parallel_tool_calls", None)
 
 
 def take_media(row: dict[str, Any], sample: Sample) -> None:
@@ -122,6 +124,7 @@ def take_media(row: dict[str, Any], sample: Sample) -> None:
         value = json_cell(row.get(key))
         if value is not None:
             sample.media[key] = value if isinstance(value, list) else [row[key]]
+            sample.extra.pop(key, None)
 
 
 def take_system(row: Mapping[str, Any], sample: Sample, *keys: str) -> None:

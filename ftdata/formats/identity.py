@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from ftdata.formats.decode import decode
 from ftdata.types import ABSENT, Malformed, Message, Sample
 
 # Version 1. A change of the canonical content changes the first character of every hash.
@@ -106,7 +107,7 @@ def _canonical_message(message: Message, numbers: dict[str, int]) -> list[Any]:
 def _arguments(value: Any) -> Any:
     if isinstance(value, str):
         try:
-            return orjson.loads(value)
+            return decode(value)
         except ValueError:
             return value
     if value is ABSENT:

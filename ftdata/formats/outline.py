@@ -67,6 +67,7 @@ def outline(sample: Sample) -> Sample:
         media={name: [None] * len(items) for name, items in sample.media.items()},
         reference=dict.fromkeys(sample.reference),
         extra=dict.fromkeys(sample.extra),
+        kept=None,
     )
 
 
@@ -89,6 +90,7 @@ def _outline_message(message: Message) -> Message:
         reasoning=message.reasoning and _draw(message.reasoning),
         extra=dict.fromkeys(message.extra),
         source_role=source if isinstance(source, str) else _plainest(source),
+        kept=None,
     )
 
 

@@ -35,14 +35,21 @@ def parse(row: Any, format: str, columns: Mapping[str, str] | None = None) -> Sa
         problem = None if row["messages"] else "the conversation is empty"
         return Sample(known.id, known.kind, turns, [], [], None, None, None, None, None, {}, {}, {}, ("messages",), problem)
     found = tuple(row)
-    keys, extra, parser, headers = _layout(known.id, found) if len(found) <= _USUAL else _layout.__wrapped__(known.id, found)
+    layout = _layout(known.id, found) if len(found) <= _USUAL else _layout.__wrapped__(known.id, found)
+    keys, extra, metadata, parser, headers = layout
     if headers:
         sample = _parse_renamed(row, known.id, headers)
         sample.keys = keys
         return sample
     more = {key_name(key): row[key] for key in extra} if extra else {}
     # Every field given: the constructor's factories cost as much again.
-    sample = Sample(known.id, known.kind, [], [], [], None, None, None, None, None, {}, {}, more, keys, None)
+    kept: dict[str, Any] | None = None
+    if metadata:
+        # No comprehension: its call costs more than the rest.
+        kept = {}
+        for key in metadata:
+            kept[key] = row[key]
+    sample = Sample(known.id, known.kind, [], [], [], None, None, None, None, None, {}, {}, more, keys, None, kept)
     if parser is None:
         sample.problem = _explain(known.id, row)
     else:
@@ -76,13 +83,13 @@ def _moved(pointer: str, places: Mapping[str, str]) -> str:
     return places[first] + pointer[len(first) :] if first in places else pointer
 
 
-_Layout = tuple[tuple[str, ...], tuple[Any, ...], Parser | None, dict[str, str]]
+_Layout = tuple[tuple[str, ...], tuple[Any, ...], tuple[str, ...], Parser | None, dict[str, str]]
 
 
 @functools.lru_cache(maxsize=4096)
 def _layout(name: str, found: tuple[Any, ...]) -> _Layout:
-    """What follows from a row's keys alone: their names, those that the format does not know, the parser, and headers
-    that differ from the format's keys in case only.
+    """What follows from a row's keys alone: their names, those that the format does not know, those that are metadata,
+    the parser, and headers that differ from the format's keys in case only.
 
     A format without a parser knows no key: all it holds is kept.
     """
@@ -94,7 +101,8 @@ def _layout(name: str, found: tuple[Any, ...]) -> _Layout:
         if plain is not None and plain != key and plain in _CONTENT and plain in known.keys and plain not in found:
             headers.setdefault(plain, key)
     unknown = tuple([key for key in found if parser is None or key not in known.keys])
-    return tuple(map(key_name, found)), unknown, parser, headers
+    metadata = tuple([key for key in found if key in known.metadata])
+    return tuple(map(key_name, found)), unknown, metadata, parser, headers
 
 
 _WHAT = {

@@ -10,13 +10,17 @@ from ftdata.types import Kind
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format. Files are judged mixed by ``family``, for features of one family differ from row to row."""
+    """One format. Files are judged mixed by ``family``, for features of one family differ from row to row.
+
+    ``keys`` are the top-level keys that it knows; ``metadata`` those of them that say nothing of the conversation.
+    """
 
     id: str
     family: str
     kind: Kind
     title: str
     keys: frozenset[str]
+    metadata: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +37,35 @@ class Detection:
 FORMATS: dict[str, Format] = {}
 
 
-def _add(family: str, kind: Kind, keys: str, **titles: str) -> None:
+def _add(family: str, kind: Kind, keys: str, metadata: str = "", /, **titles: str) -> None:
+    more = frozenset(metadata.split())
     for name, title in titles.items():
         identity = name.replace("__", ".").replace("_", "-")
-        FORMATS[identity] = Format(identity, family, kind, title, frozenset(keys.split()))
+        FORMATS[identity] = Format(identity, family, kind, title, more.union(keys.split()), more)
 
 
-_CHAT = "messages tools functions parallel_tool_calls function_call tool_choice"
+_CHAT = "messages tools functions parallel_tool_calls"
+_CHOICE = "function_call tool_choice"
 _MEDIA = "images videos audios image"
 _add(
-    "openai", "sft", _CHAT,
+    "openai", "sft", _CHAT, _CHOICE,
     openai_chat="OpenAI chat", openai_chat_tools="OpenAI chat with tools", openai_chat_functions="OpenAI chat with legacy functions",
     openai_chat_vision="OpenAI chat with images", openai_chat_reasoning="OpenAI chat with reasoning",
     openai_chat_think="OpenAI chat with <think> texts", trl_harmony="OpenAI chat with thinking (gpt-oss)",
 )  # fmt: skip
-_add("openai", "sft", f"{_CHAT} {_MEDIA}", messages_mm_columns="chat messages with media columns")
-_add("openai", "unpaired-preference", f"{_CHAT} label kto_tag", messages_kto="chat messages with a label (KTO)")
-_add("openai", "reinforcement", _CHAT, openai_rft="OpenAI reinforcement fine-tuning")
-_add("openai", "sft", f"{_CHAT} {_MEDIA} channel objects label", swift_messages="MS-Swift messages")
+_add("openai", "sft", f"{_CHAT} {_MEDIA}", _CHOICE, messages_mm_columns="chat messages with media columns")
+_add("openai", "unpaired-preference", f"{_CHAT} label kto_tag", _CHOICE, messages_kto="chat messages with a label (KTO)")
+_add("openai", "reinforcement", _CHAT, _CHOICE, openai_rft="OpenAI reinforcement fine-tuning")
+_add("openai", "sft", f"{_CHAT} {_MEDIA}", f"{_CHOICE} channel objects label", swift_messages="MS-Swift messages")
 _add(
     "openai",
     "sft",
     f"{_CHAT} system",
+    _CHOICE,
     anthropic="Anthropic messages",
     anthropic_tools="Anthropic messages with tools",
 )
-_add("openai", "sft", _CHAT, cohere_chat="Cohere chat", vertex_messages_old="Vertex messages (old)")
+_add("openai", "sft", _CHAT, _CHOICE, cohere_chat="Cohere chat", vertex_messages_old="Vertex messages (old)")
 _add(
     "openai-preference",
     "preference",
@@ -77,20 +84,20 @@ _add(
     llamafactory_v1_dpo="LLaMA-Factory v1 preference",
 )
 _add("bedrock", "sft", "schemaVersion system messages toolConfig", bedrock_converse="Bedrock Converse")
-_add("gemini", "sft", "systemInstruction system_instruction contents tools generationConfig", gemini="Gemini")
+_add("gemini", "sft", "systemInstruction system_instruction contents tools", "generationConfig", gemini="Gemini")
 _add(
-    "mistral", "sft", f"{_CHAT} interactions system_prompt available_tools only_last",
+    "mistral", "sft", f"{_CHAT} interactions system_prompt available_tools only_last", _CHOICE,
     mistral_instruct="mistral-finetune",
 )  # fmt: skip
-_SHARE = "conversations conversation system tools id"
+_SHARE = "conversations conversation system tools"
 _add(
-    "sharegpt", "sft", f"{_SHARE} {_MEDIA}",
+    "sharegpt", "sft", f"{_SHARE} {_MEDIA}", "id",
     sharegpt="ShareGPT", sharegpt_rolecontent="ShareGPT with role and content", sharegpt_tools_lf="ShareGPT with LLaMA-Factory tools",
     sharegpt_hermes_tools="ShareGPT with Hermes tool tags",
 )  # fmt: skip
-_add("sharegpt", "preference", f"{_SHARE} {_MEDIA} chosen rejected", sharegpt_ranking="ShareGPT preference")
-_add("sharegpt", "unpaired-preference", f"{_SHARE} kto_tag label", sharegpt_kto="ShareGPT with a label (KTO)")
-_add("nemo", "sft", "conversations system mask type", nemo_conversations="NeMo conversations")
+_add("sharegpt", "preference", f"{_SHARE} {_MEDIA} chosen rejected", "id", sharegpt_ranking="ShareGPT preference")
+_add("sharegpt", "unpaired-preference", f"{_SHARE} kto_tag label", "id", sharegpt_kto="ShareGPT with a label (KTO)")
+_add("nemo", "sft", "conversations system mask", "type", nemo_conversations="NeMo conversations")
 _add(
     "swift-pairs",
     "sft",
@@ -106,14 +113,16 @@ _add("alpaca", "sft", f"{_ALPACA} {_MEDIA}", alpaca_mm="Alpaca with media")
 _add(
     "alpaca",
     "sft",
-    "instruction input response context category system",
+    "instruction input response context system",
+    "category",
     dolly="Dolly",
     instruction_response="instruction and response",
 )
 _add(
     "alpaca",
     "sft",
-    "instruction instances id name is_classification",
+    "instruction instances",
+    "id name is_classification",
     self_instruct="self-instruct seed tasks",
 )
 _add("prompt-completion", "sft", "prompt completion", prompt_completion="prompt and completion")
@@ -178,7 +187,7 @@ _add("preference", "preference", "prompt answers", ranked_nectar="prompt with ra
 _add("oasst", "sft", "message_tree_id tree_state prompt", oasst_tree="OpenAssistant tree")
 _add("oasst", "none", "message_id parent_id text role lang", oasst_flat="OpenAssistant messages, one a row")
 _add("glaive", "sft", "system chat", glaive_text="Glaive transcript")
-_add("baize", "sft", "topic input", baize="Baize transcript")
+_add("baize", "sft", "input", "topic", baize="Baize transcript")
 _add("transcript", "sft", "messages_display", transcript="a transcript of user: and assistant: lines")
 _add(
     "text",

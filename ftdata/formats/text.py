@@ -6,9 +6,8 @@ import json
 import re
 from typing import Any
 
-import orjson
-
 from ftdata.formats.chat import turn
+from ftdata.formats.decode import decode
 from ftdata.formats.fields import field_turn, keep_unused, parser, type_name
 from ftdata.formats.sharegpt import SPEAKERS
 from ftdata.types import ABSENT, Malformed, Message, Sample, ToolCall
@@ -77,7 +76,7 @@ def _glaive_call(text: str, pointer: str) -> ToolCall:
     if match:
         return ToolCall(match.group(1), match.group(2).replace("\\'", "'"), None, "function", False, pointer, text)
     try:
-        value = orjson.loads(text)
+        value = decode(text)
     except ValueError:
         value = None
     if isinstance(value, dict) and isinstance(value.get("name"), str):

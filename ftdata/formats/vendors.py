@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
 
-from ftdata.formats.chat import address, parse_messages, parse_part
+from ftdata.formats.chat import address, parse_messages, parse_part, take_thoughts
 from ftdata.formats.fields import field_turn, keep_unused, parser, take_media, take_system, take_tools, turn_list, type_name
 from ftdata.formats.identity import safe_repr
 from ftdata.types import ABSENT, Malformed, Message, Part, Sample, ToolCall
 
 _GEMINI_ROLES = {"model": "assistant", "function": "tool"}
 _TURN_KEYS = ("role", "parts")
+_THOUGHT_KEYS = frozenset({"text", "thought"})
+_RESPONSE_KEYS = frozenset({"id", "name", "response"})
 
 
 @parser("bedrock")
@@ -52,8 +55,10 @@ def _bedrock_tool(tool: Any) -> Any:
 def _gemini(row: dict[str, Any], sample: Sample) -> None:
     key = "systemInstruction" if "systemInstruction" in row else "system_instruction"
     system = row.get(key)
+    if key == "systemInstruction":
+        keep_unused(row, sample, ("system_instruction",))
     if isinstance(system, dict):
-        sample.messages.append(_gemini_turn(system, "system", f"/{key}"))
+        sample.messages += _gemini_turns(system, "system", f"/{key}")
     else:
         take_system(row, sample, key)
     for index, item in enumerate(turn_list(row, "contents", sample)):
@@ -62,7 +67,7 @@ def _gemini(row: dict[str, Any], sample: Sample) -> None:
             continue
         role = item.get("role")
         named = _GEMINI_ROLES.get(role, role) if isinstance(role, str) else None
-        sample.messages.append(_gemini_turn(item, named, f"/contents/{index}"))
+        sample.messages += _gemini_turns(item, named, f"/contents/{index}")
     tools = row.get("tools")
     if isinstance(tools, list):
         sample.tools = [tool for item in tools for tool in _declared(item)]
@@ -79,30 +84,33 @@ def _declared(tool: Any) -> list[Any]:
     return [{"type": "function", "function": function} for function in found] if isinstance(found, list) else [tool]
 
 
-def _gemini_turn(item: dict[str, Any], role: str | None, pointer: str) -> Message:
+def _gemini_turns(item: dict[str, Any], role: str | None, pointer: str) -> list[Message]:
+    """The turn, after the turns of the results that stand in it: each function's result is one of its own."""
     message = Message(role, ABSENT, pointer, "parts", source_role=item.get("role"))
     message.extra = {key: value for key, value in item.items() if key not in _TURN_KEYS}
     found = item.get("parts", ABSENT)
     if not isinstance(found, list):
         message.content = found if found is None or found is ABSENT else Malformed(found)
-        return message
+        return [message]
     parts: list[Part] = []
+    thoughts: list[Part] = []
+    results: list[Message] = []
     for index, part in enumerate(found):
-        call = part.get("functionCall") if isinstance(part, dict) else None
-        answer = part.get("functionResponse") if isinstance(part, dict) else None
-        if isinstance(call, dict):
-            name = call.get("name")
-            place = f"{pointer}/parts/{index}"
-            message.tool_calls.append(
-                ToolCall(name if isinstance(name, str) else None, call.get("args", ABSENT), None, "function", False, place, part)
-            )
-        elif isinstance(answer, dict):
-            message.role, message.name = "tool", answer.get("name")
-            parts.append(Part("text", _compact(answer.get("response")), None, part))
-        elif isinstance(part, dict) and ("fileData" in part or "inlineData" in part):
+        place = f"{pointer}/parts/{index}"
+        if not isinstance(part, dict):
+            parts.append(parse_part(part))
+        elif isinstance(part.get("functionCall"), dict):
+            message.tool_calls.append(_gemini_call(part, place))
+        elif isinstance(part.get("functionResponse"), dict):
+            results.append(_gemini_result(part, place, message.source_role))
+        elif part.get("thought") is True and isinstance(part.get("text"), str):
+            thoughts.append(parse_part(part))
+        elif "fileData" in part or "inlineData" in part:
             parts.append(_medium(part))
         else:
             parts.append(parse_part(part))
+    if thoughts:
+        take_thoughts(message, thoughts, _THOUGHT_KEYS)
     # One text part and a text mean the same.
     if len(parts) == 1 and parts[0].type == "text" and parts[0].text is not None and _only_text(parts[0].raw):
         message.content = parts[0].text
@@ -110,6 +118,31 @@ def _gemini_turn(item: dict[str, Any], role: str | None, pointer: str) -> Messag
         message.content_key = f"parts/{at}/text" if isinstance(found[at], dict) and "text" in found[at] else f"parts/{at}"
     else:
         message.content = parts or ABSENT
+    if not results:
+        return [message]
+    if parts or thoughts or message.tool_calls:
+        return [*results, message]
+    results[0].extra = message.extra | results[0].extra
+    return results
+
+
+def _gemini_call(part: dict[str, Any], pointer: str) -> ToolCall:
+    call = part["functionCall"]
+    name, identity = call.get("name"), call.get("id")
+    return ToolCall(
+        name if isinstance(name, str) else None, call.get("args", ABSENT), identity if isinstance(identity, str) else None,
+        "function", False, pointer, part,
+    )  # fmt: skip
+
+
+def _gemini_result(part: dict[str, Any], pointer: str, source: Any) -> Message:
+    """A function's result; what its response says is JSON, here as text."""
+    answer = part["functionResponse"]
+    message = Message("tool", _compact(answer.get("response")), pointer, "functionResponse/response", source_role=source)
+    message.name, message.tool_call_id = answer.get("name"), answer.get("id")
+    notes = {key: value for key, value in part.items() if key != "functionResponse"}
+    notes |= {key: value for key, value in answer.items() if key not in _RESPONSE_KEYS}
+    message.kept = notes or None
     return message
 
 
@@ -127,9 +160,14 @@ def _medium(part: dict[str, Any]) -> Part:
 
 
 def _compact(value: Any) -> str:
-    """Any value as JSON text; what orjson does not write becomes what Python prints."""
+    """Any value as JSON text; what JSON cannot write becomes what Python prints."""
     try:
         return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, ValueError, RecursionError):
+        pass
+    try:
+        # orjson writes neither integers beyond 64 bits nor lone surrogates.
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return safe_repr(value)
 

@@ -18,12 +18,13 @@ def told(row):
 
 
 def test_what_a_parser_drops_is_told():
+    row = {"conversations": [{"from": "human", "value": "A knot?"}, {"from": "gpt", "value": "Bowline."}], "kto_tag": True}
+    assert told(row | {"label": "good"}) == [("/label", "good")]
+
+
+def test_what_a_result_block_says_of_itself_is_kept():
     result = {"type": "tool_result", "tool_use_id": "t1", "content": "11 m", "is_error": True, "cache_control": {"ttl": "5m"}}
-    row = {"messages": [{"role": "user", "content": [result]}]}
-    assert told(row) == [
-        ("/messages/0/content/0/is_error", True),
-        ("/messages/0/content/0/cache_control/ttl", "5m"),
-    ]
+    assert told({"messages": [{"role": "user", "content": [result]}]}) == []
 
 
 def test_a_branch_that_is_not_taken_is_told():
