@@ -18,6 +18,7 @@ ALLOWED = {
     "formats": {"types", "errors"},
     "template": {"types", "errors"},
     "dedupe": {"types", "errors", "formats", "measure", "read"},
+    "fix": {"types", "errors", "rule", "read", "formats", "measure", "judge", "checks", "write"},
     "convert": {"types", "errors", "formats"},
     "measure": {"types", "errors", "rule", "formats"},
     "checks": {"types", "rule", "measure", "checks"},
