@@ -1,9 +1,10 @@
-"""JSON texts inside a row, decoded exactly: integers of any length, lone halves of surrogate pairs, a bounded depth."""
+"""JSON texts inside a row, decoded exactly: integers of any length, a bounded depth; half a surrogate pair is U+FFFD."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import orjson
@@ -13,12 +14,16 @@ _LONG = b"0" * 19
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 # As deep as orjson goes. Python's own decoder goes as deep as the stack.
 _DEEPEST = 1024
+# Escapes one after another, so that halves of pairs are told from whole ones; the group is a lone half.
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.S)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def decode(text: str) -> Any:
     """Return the value of a JSON text. Raises ValueError where it is none, or nested more than 1,024 deep.
 
-    NaN, infinities and numbers beyond a double's range are no JSON. A lone surrogate that is written as an escape stays one.
+    NaN, infinities and numbers beyond a double's range are no JSON. Half a surrogate pair becomes U+FFFD, as it does where
+    rows are read: no writer and no table takes one.
     """
     try:
         value = orjson.loads(text)
@@ -34,6 +39,9 @@ def decode(text: str) -> Any:
 
 
 def _exactly(text: str) -> Any:
+    if "\\u" in text:
+        text = _ESCAPE.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
+    text = text if text.isascii() else _SURROGATE.sub("\ufffd", text)
     try:
         value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:

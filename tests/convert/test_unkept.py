@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ftdata.convert import read_row, unkept
+from ftdata.convert import canonical_row, read_row, render, unkept
 from ftdata.formats import detect_row
 
 EXAMPLES = yaml.safe_load((Path(__file__).parents[1] / "formats" / "examples.yaml").read_text("utf-8"))
@@ -48,3 +48,22 @@ def test_a_row_of_very_many_values_and_a_deep_one_are_passed_over():
         deep = [deep]
     assert told({"messages": [{"role": "user", "content": "Hm?", "mood": deep}]}) == []
     assert told({"messages": [{"role": "user", "content": "Hm?"}], "numbers": list(range(30_000))}) == []
+
+
+def test_nulls_of_a_chat_are_in_its_canonical_row():
+    nulls = {"content": None, "tool_calls": [], "function_call": None, "reasoning_content": "", "loss_weight": None}
+    turns = [{"role": "user", "content": "A knot?", "name": None}, {"role": "assistant"} | nulls]
+    row = {"messages": turns, "tool_choice": "auto"}
+    assert canonical_row(read_row(row, "openai-chat")) == row
+
+
+def test_what_blocks_of_anthropic_say_of_themselves_arrives_at_anthropic():
+    used = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    turns = [
+        {"role": "user", "content": "Depth?"},
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "signature": "S"}, used]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "-", "is_error": True}]},
+    ]
+    row = {"system": "Be brief.", "messages": turns, "tools": [{"name": "f", "input_schema": {"type": "object"}}]}
+    made, losses = render(read_row(row, detect_row(row)), "anthropic-tools")
+    assert (made, [loss for loss in losses if loss.kind != "rewritten"]) == (row, [])
