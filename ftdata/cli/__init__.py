@@ -10,6 +10,7 @@ from ftdata import __version__
 
 COMMANDS = {
     "lint": "Judge data files: what a provider rejects, what trains a model wrongly.",
+    "fix": "Repair what is safe to repair, and show what was done.",
     "dedupe": "Find near-duplicates exactly, show why they are, and drop what may go.",
     "rule": "Explain a rule, or list all of them.",
 }
@@ -19,6 +20,7 @@ Examples:
   ftdata lint train.jsonl                          judge a file with the core rules
   ftdata lint train.jsonl --target openai          ... and with what OpenAI accepts
   ftdata lint train.jsonl eval.jsonl --goal style  ... with sample counts, and for leaks into eval
+  ftdata fix train.jsonl -o fixed.jsonl            repair what is safe to repair
   ftdata dedupe train.jsonl -o clean.jsonl         drop near-duplicates, with the reason for each
   ftdata rule missing-assistant-turn               why a rule exists, and what to do
 """

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ftdata.cli.options import eval_paths, find_settings, judging, make_choice
+
 if TYPE_CHECKING:
     from ftdata.config import Config
     from ftdata.types import Report
@@ -23,44 +25,7 @@ FORMATS = ("full", "concise", "json", "json-lines", *PLATFORMS)
     epilog="Exit codes: 0 clean, 1 findings, 2 an input, a flag or a configuration that cannot be used.",
 )
 @click.argument("paths", nargs=-1, required=True)
-@click.option(
-    "-t",
-    "--target",
-    "targets",
-    multiple=True,
-    metavar="NAME",
-    help="Judge what this provider or trainer accepts; repeatable. `openai:MODEL` names a model; the path of a local model folder judges by its own chat template and tokenizer.",
-)
-@click.option(
-    "-g",
-    "--goal",
-    metavar="NAME",
-    help="What the data shall teach: style, task, domain ... sets sample counts.",
-)
-@click.option("--from", "format_", metavar="FORMAT", help="Read the rows as this format instead of detecting it.")
-@click.option(
-    "--eval",
-    "evals",
-    multiple=True,
-    metavar="PATH",
-    help="An evaluation file: training samples must not be in it. Files named eval, test, valid ... are taken as such.",
-)
-@click.option("--tokenizer", metavar="PATH", help="Count tokens with this tokenizer.json, model folder or encoding.")
-@click.option(
-    "--select",
-    multiple=True,
-    metavar="RULE",
-    help="Run only these rules: names, codes, code prefixes or categories, comma-separated.",
-)
-@click.option("--extend-select", multiple=True, metavar="RULE", help="Run these rules too.")
-@click.option("--ignore", multiple=True, metavar="RULE", help="Do not run these rules.")
-@click.option(
-    "--config",
-    "config_path",
-    metavar="FILE",
-    help="Use this configuration instead of the closest ftdata.toml.",
-)
-@click.option("--isolated", is_flag=True, help="Ignore configuration files.")
+@judging
 @click.option(
     "--output-format",
     type=click.Choice(FORMATS),
@@ -93,6 +58,9 @@ FORMATS = ("full", "concise", "json", "json-lines", *PLATFORMS)
 @click.option(
     "--no-tokens", is_flag=True, help="Count no tokens unless a rule needs them: faster, without the price of findings."
 )
+@click.option("--fix", is_flag=True, help="First repair what is safe to repair, in place; then judge what remains.")
+@click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: also fixes that drop samples or change what is said.")
+@click.option("--diff", is_flag=True, help="Print what --fix would do as a patch, and write nothing.")
 @click.option("--show-rules", is_flag=True, help="Print the rules that would run, and where each value comes from.")
 def command(**options: Any) -> int:
     """Judge data files: what a provider rejects, what trains a model wrongly.
@@ -101,21 +69,10 @@ def command(**options: Any) -> int:
     """
     from ftdata.errors import UsageError
     from ftdata.judge.run import Options, judge
-    from ftdata.judge.select import Choice
 
-    config = _config(options["config_path"], options["isolated"])
+    config = find_settings(options)
     data = config.data
-    targets = options["targets"] or _tuple(data.get("target"))
-    choice = Choice(
-        targets=tuple(dict.fromkeys(_split(targets))),
-        goal=options["goal"] or data.get("goal"),
-        config=data,
-        config_origin=config.origin,
-        select=_split(options["select"]),
-        extend_select=_split(options["extend_select"]),
-        ignore=_split(options["ignore"]),
-        tokenizer=options["tokenizer"] or data.get("tokenizer"),
-    )
+    choice = make_choice(options, config)
     if options["show_rules"]:
         _write(_rule_table(choice), options["output_file"])
         return 0
@@ -125,7 +82,9 @@ def command(**options: Any) -> int:
     for written in (options["output_file"], options["findings_path"]):
         if written and any(os.path.realpath(written) == os.path.realpath(path) for path in options["paths"]):
             raise UsageError(f"{written} is an input; a report is not written over it", "Choose another name.")
-    evals = options["evals"] or tuple(str(config.folder / path) for path in data.get("eval") or ())
+    fixed = _fix(options, config) if options["fix"] or options["diff"] else 0
+    if options["diff"]:
+        return fixed
     from ftdata.cli.progress import Progress
 
     with Progress("linting") as progress:
@@ -134,7 +93,7 @@ def command(**options: Any) -> int:
             choice,
             Options(
                 format=options["format_"],
-                eval_paths=tuple(evals),
+                eval_paths=eval_paths(options, config),
                 jobs=options["jobs"],
                 fail_on=options["fail_on"] or data.get("fail-on") or "error",
                 fail_on_skip=options["fail_on_skip"],
@@ -145,25 +104,20 @@ def command(**options: Any) -> int:
     if options["findings_path"]:
         _write_findings(report, options["findings_path"])
     _write(_render(report, output, options), options["output_file"], colour=output == "full")
-    code = report.exit_code
+    code = 2 if fixed == 2 else report.exit_code
     return 0 if options["exit_zero"] and code == 1 else code
 
 
-def _config(path: str | None, isolated: bool) -> Config:
-    from ftdata.config import Config, find_config, load_config
+def _fix(options: dict[str, Any], config: Config) -> int:
+    """Fix before judging; what was done is said on standard error, for standard output holds the report or the patch."""
+    from ftdata.cli import fix
+    from ftdata.errors import UsageError
 
-    if path:
-        return load_config(Path(path))
-    found = None if isolated else find_config(Path.cwd())
-    return load_config(found) if found else Config()
-
-
-def _tuple(value: str | list[str] | None) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value or ())
-
-
-def _split(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+    if options["fix"] and options["diff"]:
+        raise UsageError("--fix writes and --diff only shows", "Use one of them.")
+    fixing = fix.run(options, config, "diff" if options["diff"] else "in_place")
+    fix.show(fix.summary(fixing, "fixed" if options["fix"] else "would be fixed"), error=True)
+    return fix.exit_code(fixing, written=options["fix"])
 
 
 def _render(report: Report, output: str, options: dict[str, Any]) -> Iterable[str]:

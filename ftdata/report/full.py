@@ -130,8 +130,20 @@ def summary(report: Report, style: Style = plain) -> Iterator[str]:
     words += [style(f"{failed} file{'s' if failed != 1 else ''} could not be judged", fg="red", bold=True)] if failed else []
     if words:
         yield "Found " + ", ".join(words) + "."
+        yield from _fixable(report)
     elif read:
         yield style("All checks passed.", fg="green", bold=True)
+
+
+def _fixable(report: Report) -> Iterator[str]:
+    """What can be done about it by a machine. A fix that does not fit a sample leaves it alone, hence "up to"."""
+    safe, unsafe = (
+        sum(v.count for v in report.verdicts if v.status == "found" and v.fixable == kind) for kind in ("safe", "unsafe")
+    )
+    if safe:
+        yield f"Up to {safe:,} can be fixed with --fix" + (f", {unsafe:,} more with --unsafe-fixes." if unsafe else ".")
+    elif unsafe:
+        yield f"Up to {unsafe:,} can be fixed with --fix --unsafe-fixes: look at what they do with --diff."
 
 
 def _files(read: list[InputReport], most: int = 12) -> Iterator[str]:
