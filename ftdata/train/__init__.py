@@ -1,0 +1,1 @@
+"""TRAIN: what passes the checks becomes tokens, a plan and a run. Only ``ftdata.train.local`` imports torch."""

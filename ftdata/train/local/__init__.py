@@ -1,0 +1,1 @@
+"""Local training with transformers, peft and bitsandbytes. Only this package imports torch, and only when a run begins."""
