@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ def curves_of(log: Sequence[dict[str, Any]]) -> dict[str, list[tuple[float, floa
     return {name: curve for name, curve in curves.items() if curve}
 
 
-def draw(curves: dict[str, Curve], width: int = _WIDTH, height: int = _HEIGHT) -> Iterator[str]:
+def draw(curves: Mapping[str, Curve], width: int = _WIDTH, height: int = _HEIGHT) -> Iterator[str]:
     """Yield the lines of a chart: ``·`` is train, ``o`` is eval; the loss upwards, steps to the right."""
     points = [(x, y) for curve in curves.values() for x, y in curve if y == y and abs(y) != float("inf")]
     if not points:
@@ -40,7 +40,7 @@ def draw(curves: dict[str, Curve], width: int = _WIDTH, height: int = _HEIGHT) -
     yield f"{'':9} " + ", ".join(f"{'o' if name == 'eval' else '·'} {name}" for name in curves)
 
 
-def draw_png(path: Path, curves: dict[str, Curve], title: str) -> bool:
+def draw_png(path: Path, curves: Mapping[str, Curve], title: str) -> bool:
     """Write the chart as a PNG. Returns False where matplotlib is not installed."""
     try:
         import matplotlib
@@ -52,7 +52,9 @@ def draw_png(path: Path, curves: dict[str, Curve], title: str) -> bool:
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     for name, curve in curves.items():
-        style = {"color": "#d95f02", "marker": "o", "markersize": 4} if name == "eval" else {"color": "#1b6ca8", "linewidth": 1.2}
+        style: dict[str, Any] = (
+            {"color": "#d95f02", "marker": "o", "markersize": 4} if name == "eval" else {"color": "#1b6ca8", "linewidth": 1.2}
+        )
         axes.plot([x for x, _ in curve], [y for _, y in curve], label=name, **style)
     axes.set_xlabel("step")
     axes.set_ylabel("loss")

@@ -122,7 +122,7 @@ def hash_files(paths: list[Path]) -> str:
 def base_hash(folder: str | Path) -> str:
     """The hash of a model's weights and configuration: an adapter on another base of the same shape gives no error, only nonsense."""
     root = Path(folder)
-    files = sorted(root.glob("*.safetensors")) + [root / "config.json"]
+    files = [*sorted(root.glob("*.safetensors")), root / "config.json"]
     return hash_files([path for path in files if path.exists()])
 
 

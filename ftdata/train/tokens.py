@@ -84,7 +84,7 @@ def save_tokens(path: Path, tokens: TokenSet) -> None:
     """Write a set, atomically."""
     buffer = io.BytesIO()
     np.savez(buffer, ids=tokens.ids, trained=tokens.trained, ends=tokens.ends, pairs=tokens.pairs)
-    write_atomically(path, [buffer.getbuffer()])
+    write_atomically(path, [buffer.getvalue()])
 
 
 def load_tokens(path: Path) -> TokenSet:

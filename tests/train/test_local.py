@@ -16,15 +16,15 @@ pytest.importorskip("torch")
 pytest.importorskip("peft")
 pytest.importorskip("transformers")
 
-from tiny_model import make_model, make_tokenizer  # noqa: E402
-from tokenizers import Tokenizer  # noqa: E402
+from tiny_model import make_model, make_tokenizer
+from tokenizers import Tokenizer
 
-from ftdata.errors import ReadError, UsageError  # noqa: E402
-from ftdata.train.local import checkpoints  # noqa: E402
-from ftdata.train.local.loop import TrainingError, train  # noqa: E402
-from ftdata.train.local.recipe import Recipe  # noqa: E402
-from ftdata.train.runs import open_run, start_run  # noqa: E402
-from ftdata.train.tokens import gather, save_tokens  # noqa: E402
+from ftdata.errors import ReadError, UsageError
+from ftdata.train.local import checkpoints
+from ftdata.train.local.loop import TrainingError, train
+from ftdata.train.local.recipe import Recipe
+from ftdata.train.runs import open_run, start_run
+from ftdata.train.tokens import gather, save_tokens
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 COLOURS, THINGS = ("red", "blue", "green"), ("lamp", "car", "bird", "house")

@@ -194,9 +194,9 @@ def _save(run: RunFolder, recipe: Recipe, model: Any) -> str:
     ):
         if (base / file).is_file() and not (half / file).exists():
             shutil.copyfile(base / file, half / file)
-    for file in half.rglob("*"):
-        if file.is_file():
-            with file.open("rb") as handle:
+    for path in half.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as handle:
                 os.fsync(handle.fileno())
     os.replace(half, target)
     sync_folder(run.path)

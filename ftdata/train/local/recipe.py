@@ -51,4 +51,7 @@ class Recipe:
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The recipe that a run stored; fields of other versions are ignored."""
         known = {field.name for field in fields(cls)}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items() if name in known})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items() if name in known
+        }
+        return cls(**values)

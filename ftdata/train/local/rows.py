@@ -38,6 +38,7 @@ class Collator:
         self.packing = packing
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Make one batch."""
         import numpy as np
         import torch
 
@@ -76,6 +77,7 @@ class PreferenceCollator:
         self.pad = pad
 
     def __call__(self, pairs: Sequence[dict[str, int]]) -> dict[str, Any]:
+        """Make one batch."""
         import numpy as np
         import torch
 

@@ -17,6 +17,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
     """A Trainer whose evaluation loss is the mean over trained tokens, whatever the batches are."""
 
     way = ""
+    control: Any
 
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
         """Evaluate, log and tell the callbacks, as the original does."""
