@@ -16,6 +16,7 @@ from ftdata.train.curves import curves_of, draw_png
 from ftdata.train.local import checkpoints
 from ftdata.train.local.model import Device, add_adapter, choose_device, load_base, quieten, require
 from ftdata.train.local.recipe import Recipe
+from ftdata.train.log import read_log, verdict
 from ftdata.train.runs import RunFolder, open_run, sync_folder
 from ftdata.train.tokens import TokenSet, load_tokens
 
@@ -72,8 +73,6 @@ def _train(run: RunFolder, recipe: Recipe, tokens: TokenSet, held: TokenSet | No
     if not trainer.is_world_process_zero():
         return {}
     name = _save(run, recipe, trainer.model)
-    from ftdata.train.local.watch import read_log
-
     log = read_log(run / LOG) if (run / LOG).exists() else []
     draw_png(run / PICTURE, curves_of(log), f"{run.path.name}: {recipe.method}, {recipe.learning_rate:g}")
     evals = [(line["step"], line["epoch"], line["eval_loss"]) for line in log if "eval_loss" in line]
@@ -85,7 +84,7 @@ def _train(run: RunFolder, recipe: Recipe, tokens: TokenSet, held: TokenSet | No
         "eval_loss": {"before": evals[0][2], "best": best[2], "best_step": best[0], "best_epoch": best[1], "last": evals[-1][2]}
         if best
         else None,
-        "verdict": watch.verdict or _verdict(evals),
+        "verdict": watch.verdict or verdict(evals, recipe.epochs),
         "loss": trainer.way,
         "device": device.name,
         "dtype": device.dtype,
@@ -93,20 +92,6 @@ def _train(run: RunFolder, recipe: Recipe, tokens: TokenSet, held: TokenSet | No
     }
     run.update(state="trained", result=facts, output=name)
     return dict(run.state)
-
-
-def _verdict(evals: list[tuple[int, float, float]]) -> str | None:
-    """What the evaluations say of the length of the run."""
-    if len(evals) < 3:
-        return None
-    best = min(evals, key=lambda entry: entry[2])
-    if best[0] == evals[0][0]:
-        return "the evaluation loss never became better than before training: look at the data, or lower --learning-rate"
-    if best[0] != evals[-1][0] and evals[-1][2] > best[2] * 1.02:
-        return f"the evaluation loss was lowest at epoch {best[1]:.2f} ({best[2]:.4f}) and then rose: that checkpoint is kept, --epochs {max(1, math.ceil(best[1]))} is enough"
-    if best[0] == evals[-1][0] and evals[-2][2] > best[2] * 1.02:
-        return "the evaluation loss was still falling at the end: more epochs may help"
-    return None
 
 
 def _trainer(

@@ -12,6 +12,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from ftdata.train.local import checkpoints
+from ftdata.train.log import read_log
 
 DEAD_STEPS = 3
 
@@ -147,14 +148,3 @@ class Overfitting(TrainerCallback):  # type: ignore[misc]
                 f"stopped at step {state.global_step}: the evaluation loss rose from {low:.4f} (step {step}, epoch {epoch:.2f}) to {loss:.4f} "
                 f"while training went on; the checkpoint of step {step} is kept"
             )
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a ``log.jsonl``; a last one that was cut off is left out."""
-    lines = []
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            lines.append(json.loads(line))
-        except ValueError:
-            break
-    return lines
