@@ -1,0 +1,134 @@
+"""What a run will do, before it does it: tokens, steps, packing, memory, disk, time, and where every setting came from."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ftdata.train.local.recipe import Recipe
+from ftdata.train.memory import GIB, Estimate, Shape
+from ftdata.train.tokens import TokenSet, pack
+
+# Trained tokens a second that were measured by us: (device, model parameters, method) with where. See benchmarks/.
+MEASURED: dict[tuple[str, str], tuple[float, str]] = {}
+
+
+@dataclass(slots=True)
+class Plan:
+    """Counts of a run. ``rows`` are what a batch is made of: sequences, or packs of them."""
+
+    samples: int
+    sequences: int
+    eval_samples: int
+    tokens: int
+    trained_tokens: int
+    rows: int
+    steps: int
+    updates_per_epoch: int
+    longest: int
+    padding: float
+    packed_rows: int
+    packed_fill: float
+    refused: Counter[str] = field(default_factory=Counter)
+    routes: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    memory: Estimate | None = None
+    advice: list[str] = field(default_factory=list)
+
+    def facts(self) -> dict[str, Any]:
+        """The counts as JSON holds them."""
+        return {
+            "samples": self.samples, "sequences": self.sequences, "eval_samples": self.eval_samples, "tokens_per_epoch": self.tokens,
+            "trained_tokens_per_epoch": self.trained_tokens, "rows": self.rows, "steps": self.steps, "updates_per_epoch": self.updates_per_epoch,
+            "longest": self.longest, "padding": round(self.padding, 4), "packed_rows": self.packed_rows, "packed_fill": round(self.packed_fill, 4),
+            "refused": dict(self.refused), "routes": dict(self.routes), "notes": dict(self.notes),
+            "memory": None if self.memory is None else {
+                "how": self.memory.how, "weights": self.memory.weights, "trained": self.memory.trained, "activations": self.memory.activations,
+                "logits": self.memory.logits, "total": self.memory.total, "disk": self.memory.disk,
+            },
+            "advice": self.advice,
+        }  # fmt: skip
+
+
+def make_plan(tokens: TokenSet, recipe: Recipe, *, samples: int, eval_samples: int, devices: int = 1) -> Plan:
+    """Count what a run over these sequences does."""
+    lengths = tokens.lengths
+    pairs = len(tokens.pairs) > 0
+    packed = pack(lengths, recipe.max_length) if len(tokens) and not pairs else []
+    rows = len(tokens) // 2 if pairs else len(packed) if recipe.packing else len(tokens)
+    per_epoch = max(1, math.ceil(math.ceil(rows / (recipe.batch_size * devices)) / recipe.accumulation)) if rows else 0
+    steps = recipe.max_steps if recipe.max_steps > 0 else math.ceil(per_epoch * recipe.epochs)
+    total = int(lengths.sum())
+    return Plan(
+        samples=samples, sequences=len(tokens), eval_samples=eval_samples, tokens=total, trained_tokens=tokens.n_trained, rows=rows, steps=steps,
+        updates_per_epoch=per_epoch, longest=int(lengths.max(initial=0)), padding=_padding(lengths, recipe.batch_size),
+        packed_rows=len(packed), packed_fill=total / (len(packed) * recipe.max_length) if packed else 0.0,
+    )  # fmt: skip
+
+
+def _padding(lengths: np.typing.NDArray[np.int64], batch: int) -> float:
+    """The share of a padded batch that is padding, as random batches have it on average (seeded)."""
+    if not len(lengths):
+        return 0.0
+    shuffled = np.random.default_rng(0).permutation(lengths)
+    rest = -len(shuffled) % batch
+    padded = np.concatenate([shuffled, np.zeros(rest, np.int64)]).reshape(-1, batch)
+    used = padded.max(axis=1) * np.minimum(batch, (padded > 0).sum(axis=1))
+    return float(1 - lengths.sum() / max(1, int(used.sum())))
+
+
+def render(
+    plan: Plan, recipe: Recipe, origin: Mapping[str, str], shape: Shape | None, *, device: str, available: int | None
+) -> Iterator[str]:
+    """Yield the lines of a plan for people."""
+    yield f"data      {plan.samples:,} samples for training ({plan.sequences:,} sequences), {plan.eval_samples:,} for evaluation"
+    share = plan.trained_tokens / plan.tokens if plan.tokens else 0
+    yield f"tokens    {plan.tokens:,} an epoch, {plan.trained_tokens:,} of them trained ({share:.0%}); the longest sequence has {plan.longest:,}"
+    yield f"steps     {plan.steps:,} updates: {plan.updates_per_epoch:,} an epoch, {recipe.epochs:g} epochs"
+    if recipe.packing:
+        yield f"packing   {plan.packed_rows:,} rows of {recipe.max_length:,} tokens, {plan.packed_fill:.0%} full"
+    elif plan.sequences > 1 and not recipe.preference:
+        better = (
+            f"; --packing would make it {plan.packed_rows:,} rows, {plan.packed_fill:.0%} full" if plan.padding > 0.25 else ""
+        )
+        yield f"padding   {plan.padding:.0%} of a batch{better}"
+    yield from (f"masks     {count:,} sequences by {route}" for route, count in plan.routes.most_common())
+    yield from (f"note      {words} ({count:,} sequences)" for words, count in plan.notes.most_common(4))
+    yield from (f"left out  {count:,} samples: {words}" for words, count in plan.refused.most_common(4))
+    if plan.memory is not None and shape is not None:
+        made = plan.memory
+        parts = ", ".join(f"{name} {value / GIB:.1f}" for name, value in (
+            ("weights", made.weights), ("gradients and moments", made.trained), ("activations", made.activations), ("logits", made.logits)))  # fmt: skip
+        yield f"model     {shape.kind or 'decoder'}, {shape.parameters / 1e9:.2f} billion parameters"
+        how = "counted by a pass without weights" if made.how == "exact" else "by formula"
+        yield f"memory    {made.total / GIB:.1f} GiB with 15 % margin ({how}): {parts}"
+        if available is not None:
+            yield f"          {device} has {available / GIB:.1f} GiB"
+        yield f"disk      {made.disk / GIB:.2f} GiB for the result and two checkpoints"
+    yield "time      not known for this device and model: no speed was measured"
+    yield "settings"
+    shown = recipe.as_dict()
+    hidden = (
+        {"preference"}
+        | ({"beta"} if not recipe.preference else set())
+        | ({"r", "alpha", "dropout", "targets"} if recipe.method == "full" else set())
+    )
+    hidden |= {name for name, empty in (("max_steps", recipe.max_steps < 1), ("report_to", not recipe.report_to)) if empty}
+    for name, value in shown.items():
+        if name not in hidden:
+            text = (
+                ",".join(map(str, value))
+                if isinstance(value, list)
+                else f"{value:g}"
+                if isinstance(value, float)
+                else str(value).lower()
+                if isinstance(value, bool)
+                else str(value)
+            )
+            yield f"  {name:<22} {text:<16} {origin.get(name, 'default')}"
+    yield from (f"advice    {words}" for words in plan.advice)
