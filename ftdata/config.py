@@ -81,6 +81,7 @@ def _check(data: dict[str, Any], path: Path) -> dict[str, Any]:
         tokenizer: str | None = None
         fail_on: Literal["error", "warning", "info", "never"] | None = Field(None, alias="fail-on")
         output_format: str | None = Field(None, alias="output-format")
+        train: dict[str, Any] | None = None
 
     try:
         checked = File.model_validate(data)

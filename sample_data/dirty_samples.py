@@ -416,7 +416,7 @@ def tools(pool: dict[str, list[Row]]) -> File:
         also=["unanswered-tool-call"],
     )
     file.change(
-        "unknown-tool-call-id",
+        "missing-tool-call-id",
         lambda r: r["messages"][2].pop("tool_call_id"),
         "the result names no id",
         also=["unanswered-tool-call"],

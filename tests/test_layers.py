@@ -19,7 +19,14 @@ ALLOWED = {
     "template": {"types", "errors"},
     "dedupe": {"types", "errors", "formats", "measure", "read"},
     "fix": {"types", "errors", "rule", "read", "formats", "measure", "judge", "checks", "write"},
-    "convert": {"types", "errors", "formats"},
+    "convert": {"types", "errors", "formats", "read", "write"},
+    "scan": {"types", "errors", "formats", "read", "convert"},
+    "sampling": {"types", "errors", "scan"},
+    "write_rows": {"types", "errors", "read", "write", "convert", "scan"},
+    "merge": {"types", "errors", "formats", "write", "convert", "scan", "write_rows", "dedupe"},
+    "preview": {"types", "errors", "formats", "read", "measure", "judge", "convert", "report", "template", "train", "scan"},
+    "split": {"types", "errors", "read", "formats", "measure", "dedupe", "write"},
+    "train": {"types", "errors", "rule", "read", "formats", "measure", "template", "checks", "judge", "dedupe", "split", "write", "packs"},
     "measure": {"types", "errors", "rule", "formats"},
     "checks": {"types", "rule", "measure", "checks"},
     "report": {"types", "errors"},
@@ -29,7 +36,7 @@ ALLOWED = {
     "plugins": {"errors", "rule", "measure", "packs"},
     "judge": {"types", "errors", "rule", "read", "formats", "measure", "checks", "packs", "config", "template", "plugins", "dedupe"},
 }
-HEAVY = {"polars", "pydantic", "tiktoken", "rapidfuzz", "yaml", "numba", "numpy", "orjson", "torch", "openai"}
+HEAVY = {"polars", "pydantic", "tiktoken", "rapidfuzz", "yaml", "numba", "numpy", "orjson", "torch", "openai", "transformers"}
 
 
 def imports(path):

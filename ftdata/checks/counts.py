@@ -184,3 +184,26 @@ def media_placeholders(s: Sample, p: dict[str, Any]) -> Iterator[At]:
         found = sum(message.text.count(placeholder) for message in s.turns())
         if found != len(files):
             yield at(pointer=f"/{column}", found=found, expected=len(files), placeholder=placeholder, column=column)
+
+
+@rule(
+    "FT608", "trained-image", category="suspicious", scope="structure", on=False, catalogue=["P301"],
+    message="a turn with an image has the weight 1", help="leave the weight out: the turn is not trained in any case",
+    fix_safety="safe",
+)  # fmt: skip
+def trained_image(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """An image in a turn that is to be trained.
+
+    ## Why
+    Together refuses it: "Messages with images cannot have non-zero weights."
+
+    ## Example
+    ``{"role": "user", "content": [{"type": "image_url", ...}], "weight": 1}``
+
+    ## Fix safety
+    Safe outside the assistant's turns, which alone are trained: the weight is removed.
+    """
+    for message in s.turns():
+        images = isinstance(message.content, list) and any(part.type == "image" for part in message.content)
+        if images and message.weight_key == "weight" and message.weight is not None and message.weight not in (0, False):
+            yield at(message, key="weight")

@@ -126,7 +126,8 @@ def arguments_against_schema(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 
 @rule(
-    "FT159", "invalid-tool-definition", category="suspicious", scope="content", catalogue=["T010"], params={"require": []},
+    "FT159", "invalid-tool-definition", category="suspicious", scope="content", catalogue=["T010"],
+    params={"require": [], "wrapped": False, "function_only": False},
     when=lambda s: s.tools is not None or s.tools_fault is not None,
     message="{problem}", help="a definition has a name, a description, and parameters as a JSON schema of type object",
 )  # fmt: skip
@@ -135,7 +136,8 @@ def invalid_tool_definition(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
     ## Why
     mistral-common and mistral-finetune refuse them; templates print them as they are, and the model learns a schema that the
-    serving side will not accept.
+    serving side will not accept. Some targets want every definition under the key function (``wrapped``), or no other type of tool
+    (``function_only``).
 
     ## Example
     ``"parameters": {"type": "dict", ...}``: Python's name, not JSON schema's.
@@ -147,8 +149,14 @@ def invalid_tool_definition(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     if s.tools_fault:
         yield at(pointer=base, problem=f"the tools are {s.tools_fault}")
         return
+    # Old functions stand in their list as they are.
+    bare = base.endswith("functions")
     for index, tool in enumerate(s.tools or ()):
         problem = _definition_problem(tool, p["require"])
+        if problem is None and p["wrapped"] and not bare and "function" not in tool:
+            problem = "does not stand under the key function"
+        if problem is None and p["function_only"] and not bare and tool.get("type", "function") != "function":
+            problem = f"is of the type {str(tool['type'])[:40]}, not function"
         if problem:
             yield at(pointer=f"{base}/{index}", problem=f"tool {index} {problem}")
 
@@ -258,3 +266,98 @@ def duplicate_tool_name(s: Sample, p: dict[str, Any]) -> Iterator[At]:
             yield at(pointer=f"{base}/{index}", name=name)
         elif isinstance(name, str):
             seen.add(name)
+
+
+@rule(
+    "FT157", "undefined-tool", category="suspicious", scope="content", catalogue=["T008"], when=has_calls,
+    message="the called tool {name} is not among the {count} defined", help="define the tool, or mend its name",
+)  # fmt: skip
+def undefined_tool(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A call of a tool that the sample does not define.
+
+    ## Why
+    The model learns to call tools that it was not given. No provider checks it.
+
+    ## Example
+    A call of ``get_tide`` where ``tide_at`` is defined.
+
+    ## Fix safety
+    No fix: which tool was meant is unknown.
+    """
+    known = definitions(s)
+    if not known:
+        return
+    for message, call in _calls(s):
+        if call.name is not None and call.name not in known:
+            yield at(message, pointer=_key(call, "function", "name"), name=call.name, count=len(known))
+
+
+@rule(
+    "FT160", "missing-tools", category="suspicious", scope="content", catalogue=["T011"], when=has_calls,
+    message="tools are called but none is defined", help="add the definitions of the tools to the sample",
+)  # fmt: skip
+def missing_tools(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Tool calls in a sample without tool definitions.
+
+    ## Why
+    The model learns to call tools from nowhere: in use, the definitions will be in the prompt.
+
+    ## Example
+    Messages with ``tool_calls`` and no ``tools`` key, or an empty one.
+
+    ## Fix safety
+    No fix: the definitions are unknown.
+    """
+    # Bedrock keeps its definitions in toolConfig; Hermes writes them into the system prompt.
+    in_text = any(message.role in ("system", "developer") and "<tools>" in message.text for message in s.messages)
+    if s.tools or s.tools_fault or in_text or "toolConfig" in s.keys:
+        return
+    for message, call in _calls(s):
+        yield at(message, pointer=call.pointer)
+        return
+
+
+@rule(
+    "FT171", "preference-tools-ignored", category="quality", scope="structure", on=False, catalogue=["T022"],
+    kinds=["preference", "unpaired-preference"],
+    message="the trainer ignores tools in preference data",
+    help="write the definitions into the system prompt", fix_safety="manual",
+)  # fmt: skip
+def preference_tools_ignored(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Tool definitions in preference data, for a trainer that drops them.
+
+    ## Why
+    Reported for TRL's KTO trainer, mended later.
+
+    ## Example
+    ``tools`` beside ``chosen`` and ``rejected``.
+
+    ## Fix safety
+    By hand: how definitions are written into a prompt is each model family's own, and the target does not say which is trained.
+    """
+    if s.tools:
+        yield at(pointer="/" + (s.tools_key or "tools").replace(".", "/"))
+
+
+@rule(
+    "FT172", "legacy-functions-limit", category="suspicious", scope="structure", on=False, catalogue=["T021"],
+    params={"max": 128},
+    message="{problem}", help="write tools instead of functions, as few as the sample needs", fix_safety="safe",
+)  # fmt: skip
+def legacy_functions_limit(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Old function definitions that are too many, or that stand beside tools.
+
+    ## Why
+    OpenAI's schema takes 128 functions at most, and either functions or tools.
+
+    ## Example
+    ``{"messages": [...], "functions": [...], "tools": [...]}``
+
+    ## Fix safety
+    Safe: a function definition and a tool definition say the same.
+    """
+    if {"tools", "functions"} <= set(s.keys):
+        yield at(pointer="/functions", problem="the row has both functions and tools")
+    elif (s.tools_key or "").endswith("functions") and len(s.tools or ()) > p["max"]:
+        place = "/" + (s.tools_key or "").replace(".", "/")
+        yield at(pointer=place, problem=f"{len(s.tools or ()):,} functions are defined, {p['max']:,} are allowed")

@@ -293,7 +293,7 @@ def row_too_large() -> None:
 @_file_rule(
     "FT015", "wrong-extension", category="quality", catalogue=["F010"],
     message="the content is {container}, which the name does not say",
-    help="rename the file", fix_safety="safe",
+    help="rename the file", fix_safety="manual",
 )  # fmt: skip
 def wrong_extension() -> None:
     """A file whose name promises another container than it holds.
@@ -306,7 +306,7 @@ def wrong_extension() -> None:
     JSON Lines in ``train.json``.
 
     ## Fix safety
-    Safe: a rename.
+    By hand: the name is also in configurations, scripts and manifests, and a fixed file goes where it is told to (``-o``).
     """
 
 

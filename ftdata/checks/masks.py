@@ -9,15 +9,26 @@ from ftdata.rule import SFT, At, at, rule
 from ftdata.types import Sample
 
 
+def _float(value: Any) -> float | None:
+    """The number that a weight stands for, in a text too; no number where it stands for none."""
+    try:
+        return float(value) if isinstance(value, str | float) and len(str(value)) < 40 else None
+    except ValueError:
+        return None
+
+
 @rule(
-    "FT113", "invalid-weight", category="correctness", scope="structure", params={"allow_boolean": False}, catalogue=["R012"],
+    "FT113", "invalid-weight", category="correctness", scope="structure", catalogue=["R012"],
+    params={"allow_boolean": False, "allow_null": True, "allow_float": False, "roles": []},
     message="the weight is {found}, not 0 or 1", help="write 0 (not trained) or 1 (trained)", fix_safety="safe",
 )  # fmt: skip
 def invalid_weight(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A loss weight other than 0 or 1.
 
     ## Why
-    OpenAI and Together refuse it ("Weight must be an integer"); OpenAI's cookbook checker lets even 7 through.
+    OpenAI and Together refuse it ("Weight must be an integer"); OpenAI's cookbook checker lets even 7 through. Together refuses a
+    null too, which tables write into every turn (``allow_null``); mistral-common looks at the assistant's turns alone (``roles``) and
+    takes 1.0 and the text "1" (``allow_float``).
 
     ## Example
     ``{"role": "assistant", "content": "...", "weight": 0.5}``
@@ -26,12 +37,17 @@ def invalid_weight(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     Safe for 1.0, 0.0, true and false; other numbers have to be decided.
     """
     for message in s.turns():
-        if message.weight_key != "weight" or message.weight is None:
+        if message.weight_key != "weight" or (p["roles"] and message.role not in p["roles"]):
             continue
         weight = message.weight
-        fine = (type(weight) is int and weight in (0, 1)) or (isinstance(weight, bool) and p["allow_boolean"])
+        fine = (
+            (type(weight) is int and weight in (0, 1))
+            or (isinstance(weight, bool) and p["allow_boolean"])
+            or (weight is None and p["allow_null"])
+            or (p["allow_float"] and (_float(weight) in (0, 1)))
+        )
         if not fine:
-            shown = weight if isinstance(weight, int | float) else repr(weight)[:40]
+            shown = "null" if weight is None else weight if isinstance(weight, int | float) else repr(weight)[:40]
             yield at(message, key="weight", found=str(shown).lower() if isinstance(weight, bool) else str(shown))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ftdata.rule import At, Hit, at, hit, rule
-from ftdata.types import Message, Sample
+from ftdata.types import ABSENT, Kind, Message, Sample
 
 SIDES = {
     "chosen": ("preferred_output", "preferred_completion", "chosen", "chosen_messages", "chosen_response"),
@@ -14,8 +14,13 @@ SIDES = {
 }
 
 
+# MS-Swift's and Axolotl's pairs beside messages may be of either kind.
+_PAIRS = ("preference-explicit", "preference-explicit-conv", "preference-implicit", "preference-implicit-conv")
+
+
 @rule(
-    "FT130", "preference-not-single", category="correctness", scope="structure", kinds=["preference"], params={"strict": False},
+    "FT130", "preference-not-single", category="correctness", scope="structure", kinds=["preference", "prompt-only"],
+    params={"strict": False},
     catalogue=["R031"],
     message="the {side} side {problem}", help="give one assistant turn on each side",
 )  # fmt: skip
@@ -23,7 +28,8 @@ def preference_not_single(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A preference pair whose sides are not one answer each.
 
     ## Why
-    OpenAI and Together take exactly one assistant turn on each side; a side without an answer is refused everywhere.
+    OpenAI and Together take exactly one assistant turn on each side (``strict``), which says something; a side without an answer is
+    refused everywhere, and so is a side of text beside one of turns: TRL stops with "can only concatenate".
 
     ## Example
     ``"preferred_output": []``
@@ -31,6 +37,20 @@ def preference_not_single(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     No fix: the answer is missing.
     """
+    if s.kind == "prompt-only":
+        lost = [side for side in SIDES if side not in s.keys]
+        if len(lost) == 1:
+            yield at(pointer="", side=lost[0], problem="is missing")
+        return
+    if (
+        s.format in _PAIRS
+        and s.chosen
+        and s.rejected
+        and (s.chosen[0].content_key == "") is not (s.rejected[0].content_key == "")
+    ):
+        text = "chosen" if s.chosen[0].content_key == "" else "rejected"
+        yield at(getattr(s, text)[0], key="", side=text, problem="is a text, where the other one is a list of turns")
+        return
     for side in ("chosen", "rejected"):
         turns: list[Message] = getattr(s, side)
         answers = [m for m in turns if m.role == "assistant"]
@@ -40,6 +60,10 @@ def preference_not_single(s: Sample, p: dict[str, Any]) -> Iterator[At]:
             yield at(turns[0] if turns else None, key="", pointer=place, side=side, problem="has no assistant turn")
         elif p["strict"] and len(turns) != 1 and answers:
             yield at(turns[1], key="", side=side, problem=f"has {len(turns)} turns, the target takes one")
+        elif (
+            p["strict"] and answers and not answers[0].tool_calls and (answers[0].content is None or answers[0].content is ABSENT)
+        ):
+            yield at(answers[0], key="", side=side, problem="has an answer without content")
 
 
 @rule(
@@ -106,7 +130,8 @@ def prompt_mismatch(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A pair of conversations that do not begin alike.
 
     ## Why
-    TRL takes the common beginning for the prompt; where there is none, it trains with an empty prompt.
+    TRL takes the common beginning for the prompt; where there is none, it trains with an empty prompt. It does so too where the
+    prompt is a text and the sides are lists of turns: that text is thrown away.
 
     ## Example
     Chosen and rejected with two different system prompts.
@@ -114,10 +139,18 @@ def prompt_mismatch(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     No fix: which prompt is meant is unknown.
     """
-    if s.problem or any(m.role == "user" for m in s.messages):
+    if s.problem or not s.chosen or not s.rejected:
         return
-    if any(m.role == "user" for m in s.chosen) and any(m.role == "user" for m in s.rejected):
-        yield at(next(m for m in s.rejected if m.role == "user"))
+    if any(m.role == "user" for m in s.messages):
+        sides = (s.chosen[0], s.rejected[0])
+        if s.messages[-1].pointer == "/prompt" and all(m.content_key == "content" and m.pointer.count("/") > 1 for m in sides):
+            yield at(s.messages[-1], key="")
+        return
+    asked = next((m for side in (s.rejected, s.chosen) for m in side if m.role == "user"), None)
+    if asked is not None:
+        yield at(asked)
+    elif s.format == "preference-implicit-conv" and not s.messages:
+        yield at(s.rejected[0], key="")
 
 
 @rule(
@@ -210,15 +243,62 @@ def single_class_labels(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
         yield hit(None, count=len(labels), label=str(labels[0]).lower())
 
 
+_PROMPTS: tuple[Kind, ...] = ("sft", "preference", "unpaired-preference", "prompt-only")
+
+
 @rule(
-    "FT140", "rft-system-role", category="correctness", scope="structure", kinds=["reinforcement"], catalogue=["R040"],
+    "FT138", "prompt-last-role", category="suspicious", scope="structure", kinds=_PROMPTS, on=False, catalogue=["R032"],
+    params={"roles": ["user", "tool", "assistant"]},
+    message="the prompt ends with {what}", help="end the prompt with a user turn, or a tool's result",
+)  # fmt: skip
+def prompt_last_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """A prompt, given apart from its answers, whose last turn no answer can follow.
+
+    ## Why
+    TRL renders the prompt by itself and raises "Invalid role in the last message" for any role but user, tool and assistant. An
+    assistant turn there is continued, which one without a text cannot be: "continue_final_message is set but the final message has
+    no \"content\" to continue!". An empty text can.
+
+    ## Example
+    ``{"prompt": [{"role": "system", "content": "Be brief."}], "completion": [...]}``
+
+    ## Fix safety
+    No fix: the question that belongs there is unknown.
+    """
+    if s.kind == "sft" and s.format != "trl-prompt-completion-conv":
+        return
+    turns = s.messages if s.kind in ("preference", "prompt-only") else _before_completion(s)
+    if not turns or turns[-1].role is None or turns[-1].content_key != "content":
+        return
+    last, role = turns[-1], turns[-1].source_role
+    if role not in p["roles"]:
+        yield at(last, key="role", what=f"a turn of the role {role}")
+    elif role == "assistant" and not _has_text(last):
+        yield at(last, key="", what="an assistant turn without a text")
+
+
+def _has_text(message: Message) -> bool:
+    """Whether there is a text, be it empty; what is neither text nor parts is wrong-content-type's."""
+    content = message.content
+    return any(part.text is not None for part in content) if isinstance(content, list) else content not in (None, ABSENT)
+
+
+def _before_completion(s: Sample) -> list[Message]:
+    """The turns under the first of the row's keys that hold turns, where there is a second."""
+    columns = [m.pointer.split("/", 2)[1] if m.pointer else "" for m in s.messages]
+    return [m for m, column in zip(s.messages, columns, strict=True) if column == columns[0] != columns[-1]]
+
+
+@rule(
+    "FT140", "rft-system-role", category="correctness", scope="structure", kinds=["reinforcement"], on=False, catalogue=["R040"],
     message="a system turn in reinforcement data", help="write developer", fix_safety="safe",
 )  # fmt: skip
 def rft_system_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A system turn in data for reinforcement fine-tuning.
 
     ## Why
-    OpenAI and Azure refuse it: "System messages are not supported in 'reinforcement' examples".
+    OpenAI and Azure refuse it: "System messages are not supported in 'reinforcement' examples". Only they say so: a chat row that
+    ends with a question and has a key of its own looks the same, and its system turn is no fault.
 
     ## Example
     ``{"messages": [{"role": "system", ...}, {"role": "user", ...}], "answer": 24}``
@@ -234,7 +314,7 @@ def rft_system_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 @rule(
     "FT141", "rft-ends-with-assistant", category="suspicious", scope="structure", kinds=["reinforcement"], on=False,
     catalogue=["R041"],
-    message="the prompt ends with an assistant turn", help="move the answer into a reference field", fix_safety="unsafe",
+    message="the prompt ends with an assistant turn", help="move the answer into a reference field", fix_safety="manual",
 )  # fmt: skip
 def rft_ends_with_assistant(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A reinforcement row whose conversation already ends with an answer.
@@ -247,7 +327,7 @@ def rft_ends_with_assistant(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ``{"messages": [{"role": "user", ...}, {"role": "assistant", "content": "24"}], "unit": "h"}``
 
     ## Fix safety
-    Unsafe: the answer becomes a reference field, under a name that the grader has to know.
+    By hand: the answer becomes a reference field, under a name that stands in the grader, which the data does not show.
     """
     if s.messages and s.messages[-1].role == "assistant":
         yield at(s.messages[-1], key="")

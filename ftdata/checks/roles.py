@@ -24,6 +24,15 @@ def _spoken(s: Sample) -> list[Message]:
     return [message for message in s.messages if message.role is not None]
 
 
+# Formats of messages with role names of their own.
+_OWN_ROLES = ("cohere-chat", "vertex-messages-old")
+
+
+def _written(s: Sample, message: Message) -> str | None:
+    """The role as it stands in the row, where its format gives it another meaning."""
+    return message.source_role if s.format in _OWN_ROLES and isinstance(message.source_role, str) else message.role
+
+
 def _blank(message: Message) -> bool:
     """Whether the content is there and says nothing: no text, or no part but blank texts."""
     content = message.content
@@ -56,7 +65,7 @@ def missing_assistant_turn(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 @rule(
     "FT102", "unknown-role", category="correctness", scope="structure", catalogue=["R001"],
-    params={"roles": ["system", "developer", "user", "assistant", "tool"]},
+    params={"roles": ["system", "developer", "user", "assistant", "tool"], "as_written": False},
     message="the role \"{role}\" is not one of {roles}", help="use one of the roles that the target knows",
 )  # fmt: skip
 def unknown_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
@@ -64,7 +73,8 @@ def unknown_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
     ## Why
     Providers refuse the row ("Invalid role"); chat templates that test for known roles print nothing at all for such a
-    turn, so that its text silently vanishes (Qwen 2.5 and 3, DeepSeek, Phi-3, Cohere, GLM-4).
+    turn, so that its text silently vanishes (Qwen 2.5 and 3, DeepSeek, Phi-3, Cohere, GLM-4). What reads messages as they are
+    (``as_written``) does not know the roles of Cohere's and old Vertex' formats either.
 
     ## Example
     ``{"role": "moderator", "content": "..."}``
@@ -73,13 +83,14 @@ def unknown_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     No fix: who speaks is unknown.
     """
     for message in s.turns():
-        role = message.role
+        role = _written(s, message) if p["as_written"] else message.role
         if role is not None and role not in p["roles"] and role.lower() not in ALIASES and role != "developer":
             yield at(message, key="role", role=role)
 
 
 @rule(
     "FT103", "alias-role", category="suspicious", scope="structure", catalogue=["R002"],
+    params={"as_written": False, "known": []},
     message="the role \"{role}\" is an alias; chat templates know \"{known}\"", help="write user or assistant", fix_safety="safe",
 )  # fmt: skip
 def alias_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
@@ -87,7 +98,8 @@ def alias_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
     ## Why
     The turn vanishes without a word in the templates of Qwen 2.5 and 3, DeepSeek, Phi-3, Cohere and GLM-4, and raises in
-    Gemma's. TRL's own converter makes such rows. In ShareGPT these roles are at home and no fault.
+    Gemma's. TRL's own converter makes such rows. In ShareGPT these roles are at home and no fault; in old Vertex' messages they are
+    one for what reads messages as they are (``as_written``). Gemma's template prints model as it should be (``known``).
 
     ## Example
     ``{"role": "gpt", "content": "Ten, counting the claws."}``
@@ -96,9 +108,10 @@ def alias_role(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     Safe: human is user, gpt is assistant.
     """
     for message in s.turns():
-        if message.role is not None and message.role.lower() in ALIASES:
-            known = "user" if message.role.lower() in ("human", "prompter") else "assistant"
-            yield at(message, key="role", role=message.role, known=known)
+        role = _written(s, message) if p["as_written"] else message.role
+        if role is not None and role.lower() in ALIASES and role not in p["known"]:
+            known = "user" if role.lower() in ("human", "prompter") else "assistant"
+            yield at(message, key="role", role=role, known=known)
 
 
 @rule(
@@ -126,6 +139,7 @@ def last_turn_not_assistant(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 @rule(
     "FT105", "first-turn-not-user", category="suspicious", scope="structure", kinds=SFT, on=False, catalogue=["R005"],
+    params={"alone": False},
     message="the first turn after the system prompt is the {role}'s", help="begin with a user turn",
 )  # fmt: skip
 def first_turn_not_user(s: Sample, p: dict[str, Any]) -> Iterator[At]:
@@ -133,6 +147,8 @@ def first_turn_not_user(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
     ## Why
     Gemma's and Cohere's templates raise, Nova and Claude on Bedrock refuse the file, LLaMA-Factory drops the sample.
+    mistral-common minds it only where that turn is the whole conversation (``alone``): "Conversation must start with a user message
+    or system message".
 
     ## Example
     assistant: "Hello! How can I help?", user: ...
@@ -141,6 +157,8 @@ def first_turn_not_user(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     No fix: a greeting may be wanted.
     """
     first = next((m for m in s.messages if m.role not in ("system", "developer")), None)
+    if p["alone"] and len(s.messages) != 1:
+        return
     if first is not None and first.role in ("assistant", "tool"):
         yield at(first, key="role", role=first.role)
 
@@ -220,6 +238,7 @@ def several_systems(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 @rule(
     "FT109", "empty-content", category="suspicious", scope="structure", catalogue=["R008"],
+    params={"roles": [], "blank": True},
     message="the {role} turn is {state}", help="write what belongs there, or drop the sample", fix_safety="unsafe",
 )  # fmt: skip
 def empty_content(s: Sample, p: dict[str, Any]) -> Iterator[At]:
@@ -227,7 +246,8 @@ def empty_content(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
     ## Why
     An empty answer teaches the model to say nothing; an empty question teaches it to answer nothing asked. mistral-common
-    refuses it; Together and most trainers do not notice.
+    refuses it up to version 3, in the assistant's turns (``roles``) and not where there is white space (``blank``); Together and most
+    trainers do not notice.
 
     ## Example
     ``{"role": "assistant", "content": ""}``
@@ -238,13 +258,16 @@ def empty_content(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     for message in s.turns():
         if message.role in (None, "system", "developer", "tool") or message.tool_calls or message.reasoning:
             continue
+        if (p["roles"] and message.role not in p["roles"]) or (not p["blank"] and message.content not in ("", [])):
+            continue
         if _blank(message):
             yield at(message, role=message.role, state="empty" if not message.text else "blank")
 
 
 def _without_content(message: Message) -> bool:
     lacks = message.content is None or message.content is ABSENT
-    return lacks and message.role is not None and not message.tool_calls and not message.reasoning
+    calls = message.tool_calls and message.role not in ("system", "developer", "user", "tool")
+    return lacks and message.role is not None and not calls and not message.reasoning
 
 
 @rule(
@@ -253,7 +276,7 @@ def _without_content(message: Message) -> bool:
     message="the {role} turn has {state} content", help="write the content, or drop the sample", fix_safety="unsafe",
 )  # fmt: skip
 def missing_content(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """A turn whose content is null or missing, and that calls no tool.
+    """A turn whose content is null or missing, and that is no assistant turn with tool calls.
 
     ## Why
     OpenAI refuses it; templates of Llama 3, Gemma, Cohere and GLM-4 print the word None as text to learn; Qwen 2.5's and
@@ -272,23 +295,28 @@ def missing_content(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 @rule(
     "FT111", "content-key-absent", category="suspicious", scope="structure", on=False, catalogue=["R010"],
-    message="the assistant turn calls a tool and has no content key", help="add \"content\": \"\"", fix_safety="safe",
+    params={"turns": "calling"},
+    message="the {role} turn {calls}has no content key", help="add \"content\": \"\"", fix_safety="safe",
 )  # fmt: skip
 def content_key_absent(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """A turn with tool calls that has no content key, where the target wants one.
+    """A turn that has no content key, where the target wants one: those with tool calls, or all others.
 
     ## Why
-    It is OpenAI's own documented example, and LLaMA-Factory and torchtune stop at it with KeyError: 'content'.
+    It is OpenAI's own documented example, and LLaMA-Factory and torchtune stop at it with KeyError: 'content'. Together takes it
+    and refuses the others: "Missing required column `content`" (``turns: plain``); a content that is null has the key.
 
     ## Example
     ``{"role": "assistant", "tool_calls": [...]}``
 
     ## Fix safety
-    Safe: an empty content is added.
+    Safe: an empty content is added beside tool calls. What a turn without calls should say is unknown.
     """
     for message in s.turns():
-        if message.tool_calls and message.content is ABSENT and message.source_role == "assistant":
-            yield at(message, key="")
+        calls = bool(message.tool_calls or "tool_calls" in message.extra) and message.role == "assistant"
+        if message.content is not ABSENT or message.role is None or message.content_key != "content":
+            continue
+        if (p["turns"] == "plain" and not calls) or (p["turns"] == "calling" and calls and message.source_role == "assistant"):
+            yield at(message, key="", role=message.role, calls="calls a tool and " if calls else "")
 
 
 @rule(
@@ -315,7 +343,7 @@ def null_content(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 
 @rule(
-    "FT117", "invalid-name", category="suspicious", scope="content", catalogue=["R016"],
+    "FT117", "invalid-name", category="suspicious", scope="content", catalogue=["R016"], params={"roles": []},
     when=lambda s: any(m.name is not None or _is_function_turn(m) for m in s.turns()),
     message="the {role} turn {problem}", help="use letters, digits, _ and - only", fix_safety="safe",
 )  # fmt: skip
@@ -324,7 +352,7 @@ def invalid_name(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
     ## Why
     OpenAI refuses names with spaces or letters outside ASCII, Korean names included. A turn of the old role function
-    must say which function it is the result of.
+    must say which function it is the result of. mistral-common reads the names of tools' results alone (``roles``).
 
     ## Example
     ``{"role": "user", "name": "김 대리", "content": "..."}``
@@ -333,6 +361,8 @@ def invalid_name(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     Safe where the name only labels a speaker.
     """
     for message in s.turns():
+        if p["roles"] and message.role not in p["roles"]:
+            continue
         if message.name is None:
             if _is_function_turn(message):
                 yield at(message, key="", role="function", problem="has no name")
@@ -435,7 +465,7 @@ def _asks(message: Message) -> bool:
     "FT121", "stripped-reasoning", category="suspicious", scope="content", kinds=SFT, on=False, catalogue=["R020"],
     when=lambda s: sum(m.role == "assistant" for m in s.messages) > 1,
     message="the template drops the reasoning of this earlier turn",
-    help="write one sample per assistant turn", fix_safety="unsafe",
+    help="write one sample per assistant turn", fix_safety="manual",
 )  # fmt: skip
 def stripped_reasoning(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """Reasoning in a trained turn before the last question, where the template strips it.
@@ -448,7 +478,8 @@ def stripped_reasoning(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     Two answers, both with ``<think>...</think>``.
 
     ## Fix safety
-    Unsafe: the conversation becomes several samples.
+    By hand: the conversation has to become several samples, of which each repeats the turns before its answer. That changes how
+    many samples there are, how often a turn is seen and what an earlier split or count said; a fix edits the sample it is given.
     """
     last = max((index for index, message in enumerate(s.messages) if _asks(message)), default=0)
     for message in s.messages[:last]:
@@ -473,7 +504,8 @@ def reasoning_ignored(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ``{"role": "assistant", "content": "56", "reasoning_content": "7*8 is 56"}``
 
     ## Fix safety
-    Unsafe: as visible text it would be trained as an answer.
+    Unsafe: it is moved to the key that the target reads, if there is one, and is then learned. For a target that reads none it is
+    left: as visible text it would be trained as an answer, and to drop it is a decision about the data.
     """
     for message in s.turns():
         key = message.reasoning_key

@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from ftdata.rule import ANY_KIND, At, Hit, at, hit, rule
-from ftdata.types import Malformed, Sample
+from ftdata.rule import ANY_KIND, DATA, At, Hit, at, hit, rule
+from ftdata.types import Malformed, Message, Part, Sample
 
 
 def _name(value: Any) -> str:
@@ -43,6 +43,30 @@ def not_training_data(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     yield at(pointer="", problem=s.problem or "no known format has these keys")
 
 
+_PROMPTED = ("trl-prompt-completion-conv", "prompt-completion", "unpaired-kto", "preference-explicit-conv")
+
+
+def _prompt_problem(s: Sample) -> str | None:
+    """What is wrong with the prompt that stands beside a completion or a pair; what it says is for other rules."""
+    first = s.messages[0] if s.messages else None
+    if s.kind == "preference":
+        # Whole conversations on both sides may make the prompt that is a text superfluous; prompt-mismatch looks at them.
+        empty = first is None and not any(m.role == "user" for m in (*s.chosen, *s.rejected))
+    else:
+        empty = "completion" in s.keys and len({_column(m) for m in s.messages}) == 1
+        empty = empty and all(m.role == "assistant" for m in s.messages)
+    if empty:
+        return "the prompt is an empty list"
+    # A turn that stands in the row itself has no number in its pointer.
+    alone = first is not None and first.content_key == "content" and first.pointer.count("/") == 1
+    return "the prompt is one turn, not a list of turns" if alone else None
+
+
+def _column(message: Message) -> str:
+    """The row's own key that a turn stands under."""
+    return message.pointer.split("/", 2)[1] if message.pointer else ""
+
+
 @rule(
     "FT021", "missing-messages", category="correctness", scope="structure", catalogue=["F014", "F021"],
     message="{problem}", help="drop the row, or restore its conversation", fix_safety="unsafe",
@@ -51,7 +75,8 @@ def missing_messages(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A row whose conversation is missing, empty, or not a list.
 
     ## Why
-    OpenAI answers "is missing key 'messages'", TRL stops with an IndexError on an empty list, others drop the row.
+    OpenAI answers "is missing key 'messages'", TRL stops with an IndexError on an empty list, others drop the row. So they do where
+    the prompt beside a completion or a pair is an empty list, or one turn and no list.
 
     ## Example
     ``{"messages": []}``
@@ -61,6 +86,10 @@ def missing_messages(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """
     if s.problem or not (s.messages or s.chosen or s.rejected):
         yield at(pointer="", problem=s.problem or "the conversation is empty")
+    elif s.format in _PROMPTED and "prompt" in s.keys:
+        problem = _prompt_problem(s)
+        if problem:
+            yield at(pointer="/prompt", problem=problem)
 
 
 @rule(
@@ -91,14 +120,15 @@ def malformed_message(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 
 @rule(
-    "FT023", "wrong-content-type", category="correctness", scope="structure", catalogue=["F023"],
-    message="the content is {found}, not a text or a list of parts", help="write the content as text", fix_safety="unsafe",
+    "FT023", "wrong-content-type", category="correctness", scope="structure", catalogue=["F023"], params={"text_roles": []},
+    message="the content is {found}, not a text{other}", help="write the content as text", fix_safety="unsafe",
 )  # fmt: skip
 def wrong_content_type(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A content that is a number, a boolean or an object.
 
     ## Why
-    Together and OpenAI refuse it; a template prints it as Python would, with single quotes and ``None``.
+    Together and OpenAI refuse it; a template prints it as Python would, with single quotes and ``None``. Of some roles a target may
+    take texts only (``text_roles``): Qwen 3's template stops at a system turn of parts ("can only concatenate str").
 
     ## Example
     ``{"role": "assistant", "content": 42}``
@@ -108,19 +138,23 @@ def wrong_content_type(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """
     for message in s.turns():
         if isinstance(message.content, Malformed) and message.role is not None:
-            yield at(message, found=_name(message.content.value))
+            yield at(message, found=_name(message.content.value), other=" or a list of parts")
+        elif isinstance(message.content, list) and message.role in p["text_roles"]:
+            yield at(message, found="a list of parts", other="")
 
 
 @rule(
     "FT024", "mixed-content-types", category="suspicious", scope="structure", catalogue=["F024"], on=False,
-    message="some turns hold text, others a list of parts", help="write all contents in one way", fix_safety="safe",
+    params={"text_only": False, "skip_empty": False},
+    message="{problem}", help="write all contents in one way", fix_safety="safe",
 )  # fmt: skip
 def mixed_content_types(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """Contents as text and as lists of parts inside one conversation.
 
     ## Why
-    Together (SDK 2.10 and before) refuses it; `datasets` before 4.7 stops with "cannot mix list and non-list";
-    templates that expect text print the list as Python does.
+    Together (SDK 2.10 and before) refuses it, empty contents aside (``skip_empty``); `datasets` before 4.7 stops with "cannot mix
+    list and non-list". Templates that expect text (``text_only``) stop at any list, drop it, or print it as Python does. Of a
+    preference pair the prompt and the two answers are columns of their own: each may be written in its own way.
 
     ## Example
     A user turn with an image part and a system turn as plain text.
@@ -128,14 +162,22 @@ def mixed_content_types(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     Safe: a single text part and a text mean the same.
     """
-    turns = s.turns()
-    parts = [m for m in turns if isinstance(m.content, list)]
-    if parts and any(isinstance(m.content, str) for m in turns):
-        yield at(parts[0])
+    columns: dict[str, list[Message]] = {}
+    for message in s.turns():
+        if message.content or not p["skip_empty"]:
+            columns.setdefault(_column(message), []).append(message)
+    for turns in columns.values():
+        parts = [m for m in turns if isinstance(m.content, list)]
+        if parts and p["text_only"]:
+            yield at(parts[0], problem="the content is a list of parts, the target reads text")
+            return
+        if parts and any(isinstance(m.content, str) for m in turns):
+            yield at(parts[0], problem="some turns hold text, others a list of parts")
+            return
 
 
 @rule(
-    "FT025", "malformed-part", category="correctness", scope="structure", catalogue=["F025"],
+    "FT025", "malformed-part", category="correctness", scope="structure", catalogue=["F025"], params={"typed": False},
     message="part {index} {problem}", help="a part is a text with type and text, or an image_url with an object that holds url",
     fix_safety="safe",
 )  # fmt: skip
@@ -143,7 +185,8 @@ def malformed_part(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A content part without a known type, or whose value has the wrong shape.
 
     ## Why
-    OpenAI and Together refuse the row; templates drop the part without a word.
+    OpenAI and Together refuse the row; templates drop the part without a word. In Bedrock's and Gemini's formats parts have no type;
+    a template that reads messages as they are (``typed``) drops those too.
 
     ## Example
     ``{"type": "image_url", "image_url": "https://example.org/a.png"}``: the address must be in an object.
@@ -168,29 +211,36 @@ def malformed_part(s: Sample, p: dict[str, Any]) -> Iterator[At]:
             continue
         for index, part in enumerate(message.content):
             key = f"{message.content_key}/{index}" if message.content_key else str(index)
-            if part.type not in known:
-                yield at(
-                    message,
-                    key=key,
-                    index=index,
-                    problem=f"has the unknown type {part.type!r}" if part.type else "has no type",
-                )
-            elif part.type == "text" and not isinstance(part.text, str):
-                yield at(message, key=key, index=index, problem="is of type text and holds no text")
-            elif (
-                isinstance(part.raw, dict) and isinstance(part.raw.get("image_url"), str) and part.raw.get("type") == "image_url"
-            ):
-                yield at(
-                    message,
-                    key=key,
-                    index=index,
-                    problem="holds the image's address as text, not as an object with url",
-                )
+            problem = _part_problem(part, known)
+            if problem is None and message.content_key == "content" and (p["typed"] or s.format not in _UNTYPED):
+                if isinstance(part.raw, str):
+                    problem = "is a bare text, not an object"
+                elif isinstance(part.raw, dict) and "type" not in part.raw:
+                    problem = "has no type"
+            if problem:
+                yield at(message, key=key, index=index, problem=problem)
+
+
+# Formats whose parts are told apart by their keys.
+_UNTYPED = ("bedrock-converse", "gemini")
+
+
+def _part_problem(part: Part, known: tuple[str, ...]) -> str | None:
+    if part.type not in known:
+        return f"has the unknown type {part.type!r}" if part.type else "has no type"
+    if part.type == "text" and not isinstance(part.text, str):
+        return "is of type text and holds no text"
+    if isinstance(part.raw, dict) and part.raw.get("type") == "image_url":
+        if isinstance(part.raw.get("image_url"), str):
+            return "holds the image's address as text, not as an object with url"
+        if not part.url:
+            return "is of type image_url and holds no url"
+    return None
 
 
 @rule(
-    "FT026", "extra-key", category="suspicious", scope="structure", catalogue=["F015"], on=False,
-    params={"allowed": ["messages", "tools", "parallel_tool_calls", "functions", "function_call"]},
+    "FT026", "extra-key", category="suspicious", scope="structure", catalogue=["F015"], on=False, kinds=DATA,
+    params={"allowed": ["messages", "tools", "parallel_tool_calls", "functions", "function_call"], "families": {}},
     message="the row has the extra key \"{key_name}\"", help="remove the key, or keep it in a file of its own", fix_safety="safe",
 )  # fmt: skip
 def extra_key(s: Sample, p: dict[str, Any]) -> Iterator[At]:
@@ -198,7 +248,8 @@ def extra_key(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
     ## Why
     OpenAI refuses the file ("contains an extra ..."), so do Together ("Found extra column") and Claude on Bedrock.
-    TRL, Axolotl and LLaMA-Factory ignore it. In reinforcement data the extra keys are the references.
+    TRL, Axolotl and LLaMA-Factory ignore it. In reinforcement data the extra keys are the references. Together allows each format
+    keys of its own (``families``: the keys beside the one that a row is known by), and no other, whatever it means elsewhere.
 
     ## Example
     ``{"messages": [...], "id": 17, "source": "tickets"}``
@@ -206,9 +257,15 @@ def extra_key(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     Safe: the keys are kept in a sidecar file, by the sample's hash.
     """
-    if s.kind in ("reinforcement", "none"):
+    if s.kind == "reinforcement" or (s.kind == "text" and not p["families"]):
         return
-    for key in s.keys:
+    family = next((name for name in p["families"] if name in s.keys), None)
+    # Keys of a second family are ambiguous-row's: which of the two is meant is unknown.
+    own = [] if family is None else [family, *p["families"][family], *p["families"]]
+    for key in s.keys if family is not None else ():
+        if key not in own and not any(key in keys for name, keys in p["families"].items() if name in s.keys):
+            yield at(pointer="/" + key.replace("~", "~0").replace("/", "~1"), key_name=key)
+    for key in s.keys if family is None else ():
         if key not in p["allowed"] and key not in ("input", "preferred_output", "non_preferred_output") and key in s.extra:
             yield at(pointer="/" + key.replace("~", "~0").replace("/", "~1"), key_name=key)
 
@@ -238,7 +295,7 @@ def extra_message_key(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 
 @rule(
-    "FT030", "ambiguous-row", category="suspicious", scope="structure", catalogue=["F013"],
+    "FT030", "ambiguous-row", category="suspicious", scope="structure", catalogue=["F013"], params={"more": []},
     message="the row holds {families} at once", help="keep the fields of one format",
 )  # fmt: skip
 def ambiguous_row(s: Sample, p: dict[str, Any]) -> Iterator[At]:
@@ -246,7 +303,7 @@ def ambiguous_row(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
     ## Why
     Which of them is trained depends on the trainer: LLaMA-Factory goes by its configuration, TRL by the first key
-    it knows. Together refuses the extra column.
+    it knows. Together refuses the extra column, a text or a pair beside another format too (``more``: text, pair).
 
     ## Example
     ``{"messages": [...], "prompt": "Hi", "completion": "Hello"}``
@@ -264,6 +321,10 @@ def ambiguous_row(s: Sample, p: dict[str, Any]) -> Iterator[At]:
         families.append("prompt and completion")
     if {"instruction", "output"} <= keys:
         families.append("instruction and output")
+    if "text" in p["more"] and "text" in keys:
+        families.append("text")
+    if "pair" in p["more"] and {"preferred_output", "non_preferred_output"} <= keys:
+        families.append("a preference pair")
     if len(families) > 1:
         yield at(pointer="", families=" and ".join(families) if len(families) == 2 else ", ".join(families))
 

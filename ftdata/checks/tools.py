@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -67,26 +66,34 @@ def decoded(arguments: Any) -> Any:
     return arguments
 
 
+_KINDS = ((bool, "a boolean"), (dict, "an object"), (list, "a list"), (int | float, "a number"))
+
+
 @rule(
     "FT150", "arguments-not-string", category="suspicious", scope="structure", on=False, catalogue=["T001"],
+    params={"objects": True},
     message="the arguments are {found}, not a JSON string", help="write the arguments as a JSON string", fix_safety="safe",
 )  # fmt: skip
 def arguments_not_string(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """Tool arguments as an object, for a target that reads a JSON string.
+    """Tool arguments as an object, a list or a number, for a target that reads a JSON string.
 
     ## Why
-    OpenAI's schema and mistral-finetune want a string, DeepSeek-V3's template raises on an object.
+    OpenAI's schema and mistral-finetune want a string, DeepSeek-V3's template raises on an object. mistral-common writes an object
+    or a null as a string and refuses lists and numbers: such targets set ``objects`` to false.
 
     ## Example
     ``"arguments": {"harbour": "Whitby"}``
 
     ## Fix safety
-    Safe: the same value, written as text.
+    Safe for objects and lists: the same value, written as text. What a number or null stands for is unknown.
     """
     for message, call in _calls(s):
         # Other formats than OpenAI's hold objects by nature; a converter writes the string.
-        if isinstance(call.arguments, dict | list) and ("/tool_calls/" in call.pointer or call.legacy):
-            found = "an object" if isinstance(call.arguments, dict) else "a list"
+        value = call.arguments
+        if value is ABSENT or isinstance(value, str | Malformed) or not ("/tool_calls/" in call.pointer or call.legacy):
+            continue
+        if p["objects"] or not isinstance(value, dict | None):
+            found = next((name for kind, name in _KINDS if isinstance(value, kind)), "null")
             yield at(message, pointer=_key(call, "function", "arguments"), found=found)
 
 
@@ -152,15 +159,17 @@ def arguments_not_json(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 
 @rule(
     "FT153", "incomplete-tool-call", category="correctness", scope="structure", catalogue=["T004"],
-    params={"require": ["id", "type", "name"]},
-    message="the tool call has no {missing}",
+    params={"require": ["id", "type", "name"], "function_only": False},
+    message="{problem}",
     help="every call needs an id, the type \"function\" and a function name", fix_safety="safe",
 )  # fmt: skip
 def incomplete_tool_call(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """A tool call without id, type or function name.
+    """A tool call without id, type or function name, or tool_calls that are no list of calls.
 
     ## Why
-    OpenAI refuses the row; Azure reports "contains invalid schema (20)"; without an id the result cannot be matched.
+    OpenAI refuses the row; Azure reports "contains invalid schema (20)"; without an id the result cannot be matched. Targets that
+    need the arguments too ask for them in ``require``: without them Qwen's and Llama's templates stop ("Undefined is not JSON
+    serializable"). ``function_only`` refuses other types of calls than function.
 
     ## Example
     ``"tool_calls": [{"function": {"name": "tide_at", "arguments": "{}"}}]``
@@ -168,210 +177,35 @@ def incomplete_tool_call(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     Safe for id and type; a name cannot be made up.
     """
+    for message in s.turns():
+        if "tool_calls" in message.extra:
+            yield at(message, key="tool_calls", problem="tool_calls is no list of calls")
     for message, call in _calls(s):
         if call.legacy or isinstance(call.arguments, Malformed):
             continue
         standard = "/tool_calls/" in call.pointer
+        found = {"id": call.id, "type": call.type, "name": call.name, "arguments": None if call.arguments is ABSENT else ""}
         missing = [
-            what for what, value in (("id", call.id), ("type", call.type), ("name", call.name))
-            if value is None and what in p["require"] and (standard or what == "name")
+            what for what, value in found.items()
+            if value is None and what in p["require"] and (standard or what in ("name", "arguments"))
         ]  # fmt: skip
         if missing:
-            yield at(message, pointer=call.pointer, missing=" and no ".join(missing))
-
-
-@rule(
-    "FT154", "duplicate-tool-call-id", category="suspicious", scope="content", catalogue=["T005"], when=has_calls,
-    message="the id {id} stands for two calls", help="give every call of a conversation its own id", fix_safety="safe",
-)  # fmt: skip
-def duplicate_tool_call_id(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """Two tool calls of one conversation with the same id.
-
-    ## Why
-    A result then belongs to both, and templates that match by id pick the first.
-
-    ## Example
-    Two calls with ``"id": "call_1"``.
-
-    ## Fix safety
-    Safe where each result follows its call.
-    """
-    blamed: set[str] = set()
-    for turns in _branches(s):
-        seen: set[str] = set()
-        for message, call in [(turn, call) for turn in turns for call in turn.tool_calls]:
-            if call.id is not None and call.id in seen and call.pointer not in blamed:
-                blamed.add(call.pointer)
-                yield at(message, pointer=_key(call, "id"), id=call.id)
-            elif call.id is not None:
-                seen.add(call.id)
-
-
-@rule(
-    "FT155", "unknown-tool-call-id", category="suspicious", scope="content", catalogue=["T006"],
-    when=lambda s: any(m.role == "tool" for m in s.turns()),
-    message="the tool turn {problem}", help="give it the id of the call that it answers", fix_safety="safe",
-)  # fmt: skip
-def unknown_tool_call_id(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """A tool turn that answers no call.
-
-    ## Why
-    OpenAI refuses a tool turn without a matching id; mistral-common from version 11 on says "Unexpected tool call id ... in
-    tool results"; gpt-oss' template raises.
-
-    ## Example
-    ``{"role": "tool", "tool_call_id": "call_9", "content": "4.1"}`` after the call ``call_1``.
-
-    ## Fix safety
-    Safe where results and calls pair off by their order.
-    """
-    if not _structured(s):
-        return
-    blamed: set[str] = set()
-    for turns in _branches(s):
-        made: set[str | None] = set()
-        later = {call.id for message in turns for call in message.tool_calls}
-        for message in turns:
-            made.update(call.id for call in message.tool_calls)
-            if message.role != "tool" or message.source_role == "function" or message.pointer in blamed:
-                continue
-            identity = message.tool_call_id
-            if identity is None:
-                blamed.add(message.pointer)
-                yield at(message, key="", problem="has no tool_call_id")
-            elif not isinstance(identity, str) or identity not in made:
-                blamed.add(message.pointer)
-                early = isinstance(identity, str) and identity in later
-                shown = str(identity)[:60]
-                problem = f"answers the call {shown} before it is made" if early else f"answers the unknown call {shown}"
-                yield at(message, key="tool_call_id", problem=problem)
-
-
-@rule(
-    "FT156", "unanswered-tool-call", category="suspicious", scope="content", catalogue=["T007"], when=has_calls,
-    message="the call {name} gets no result before the conversation goes on",
-    help="add the tool's result, or end the conversation with the call",
-)  # fmt: skip
-def unanswered_tool_call(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """A tool call without a result, though the conversation goes on.
-
-    ## Why
-    The model learns to go on without waiting for the tool. mistral-common refuses it ("Not the same number of function calls and
-    responses"). A conversation that ends with a call is fine.
-
-    ## Example
-    assistant: call tide_at; user: "Thanks"
-
-    ## Fix safety
-    No fix: the result is unknown.
-    """
-    blamed: set[str] = set()
-    for turns in _branches(s):
-        for index, message in enumerate(turns):
-            if message.pointer in blamed:
-                continue
-            for call in _unanswered(message.tool_calls, turns[index + 1 :]):
-                blamed.add(message.pointer)
-                yield at(message, pointer=call.pointer, name=call.name or "")
-
-
-def _unanswered(calls: list[ToolCall], after: list[Message]) -> list[ToolCall]:
-    """The calls that get no result before the conversation goes on."""
-    results = list(itertools.takewhile(lambda turn: turn.role == "tool", after))
-    # Formats without ids may put the results of several calls into one turn.
-    if not calls or not after or (results and all(call.id is None for call in calls)):
-        return []
-    ids = {call.id for call in calls}
-    named = [turn.tool_call_id for turn in results if isinstance(turn.tool_call_id, str)]
-    left = [call for call in calls if call.id is None or call.id not in named]
-    # A result without a known id may be any call's; unknown-tool-call-id reports it.
-    strays = len(results) - sum(identity in ids for identity in named)
-    return left[strays:]
-
-
-@rule(
-    "FT157", "undefined-tool", category="suspicious", scope="content", catalogue=["T008"], when=has_calls,
-    message="the called tool {name} is not among the {count} defined", help="define the tool, or mend its name",
-)  # fmt: skip
-def undefined_tool(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """A call of a tool that the sample does not define.
-
-    ## Why
-    The model learns to call tools that it was not given. No provider checks it.
-
-    ## Example
-    A call of ``get_tide`` where ``tide_at`` is defined.
-
-    ## Fix safety
-    No fix: which tool was meant is unknown.
-    """
-    known = definitions(s)
-    if not known:
-        return
-    for message, call in _calls(s):
-        if call.name is not None and call.name not in known:
-            yield at(message, pointer=_key(call, "function", "name"), name=call.name, count=len(known))
-
-
-@rule(
-    "FT160", "missing-tools", category="suspicious", scope="content", catalogue=["T011"], when=has_calls,
-    message="tools are called but none is defined", help="add the definitions of the tools to the sample",
-)  # fmt: skip
-def missing_tools(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """Tool calls in a sample without tool definitions.
-
-    ## Why
-    The model learns to call tools from nowhere: in use, the definitions will be in the prompt.
-
-    ## Example
-    Messages with ``tool_calls`` and no ``tools`` key, or an empty one.
-
-    ## Fix safety
-    No fix: the definitions are unknown.
-    """
-    # Bedrock keeps its definitions in toolConfig; Hermes writes them into the system prompt.
-    in_text = any(message.role in ("system", "developer") and "<tools>" in message.text for message in s.messages)
-    if s.tools or s.tools_fault or in_text or "toolConfig" in s.keys:
-        return
-    for message, call in _calls(s):
-        yield at(message, pointer=call.pointer)
-        return
-
-
-@rule(
-    "FT162", "tool-call-id-format", category="suspicious", scope="content", on=False, catalogue=["T013"],
-    params={"pattern": "^[a-zA-Z0-9]{9}$"}, when=has_calls,
-    message="the id {id} does not match {pattern}", help="rename the ids, in calls and results alike", fix_safety="safe",
-)  # fmt: skip
-def tool_call_id_format(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """A tool-call id in another form than the target wants.
-
-    ## Why
-    Mistral's tokenizers of version 3 to 11 refuse OpenAI's ids: "Tool call id was call_abc123 but must be a-z, A-Z, 0-9, with a
-    length of 9."
-
-    ## Example
-    ``"id": "call_abc123"``
-
-    ## Fix safety
-    Safe: ids only pair calls with results.
-    """
-    pattern = re.compile(p["pattern"])
-    for message, call in _calls(s):
-        if call.id is not None and not pattern.search(call.id):
-            yield at(message, pointer=_key(call, "id"), id=call.id)
-            return
+            yield at(message, pointer=call.pointer, problem=f"the tool call has no {' and no '.join(missing)}")
+        elif p["function_only"] and standard and call.type not in (None, "function"):
+            yield at(message, pointer=call.pointer, problem=f"the tool call is of the type {call.type[:40]}, not function")
 
 
 @rule(
     "FT163", "content-with-tool-calls", category="suspicious", scope="structure", on=False, catalogue=["T014"],
+    params={"blank": False, "from_second": False},
     message="the assistant turn holds both a text and tool calls", help="split it into two turns", fix_safety="unsafe",
 )  # fmt: skip
 def content_with_tool_calls(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """A text and tool calls in one turn, for a target that takes one of them.
 
     ## Why
-    Mistral's tokenizers up to version 3 refuse it.
+    Mistral's tokenizers up to version 3 refuse it, white space too (``blank``). DeepSeek V3's template drops the text from the
+    second turn with calls on (``from_second``).
 
     ## Example
     ``{"role": "assistant", "content": "Let me look.", "tool_calls": [...]}``
@@ -379,9 +213,11 @@ def content_with_tool_calls(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ## Fix safety
     Unsafe: the text becomes a turn of its own, or is dropped.
     """
+    called = False
     for message in s.turns():
-        if message.tool_calls and message.text.strip():
+        if message.tool_calls and (message.text if p["blank"] else message.text.strip()) and (called or not p["from_second"]):
             yield at(message)
+        called = called or bool(message.tool_calls)
 
 
 @rule(
@@ -453,29 +289,9 @@ def tools_not_supported(s: Sample, p: dict[str, Any]) -> Iterator[At]:
             return
 
 
-@rule(
-    "FT167", "ends-with-tool-result", category="suspicious", scope="structure", kinds=SFT, catalogue=["T018"],
-    message="the conversation ends with a tool's result", help="add the answer, or drop the result", fix_safety="safe",
-)  # fmt: skip
-def ends_with_tool_result(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """A conversation that ends with a tool's result.
-
-    ## Why
-    What the assistant makes of the result is missing. LLaMA-Factory drops the last turn without a word, mistral-common
-    refuses the sample.
-
-    ## Example
-    user, assistant (call), tool
-
-    ## Fix safety
-    Safe: the result after the last assistant turn is not trained on.
-    """
-    turns = s.messages
-    if turns and turns[-1].role == "tool" and any(m.role == "assistant" for m in turns):
-        yield at(turns[-1], key="")
-
-
-_IN_TEXT = re.compile(r"<tool_call>|<function=|<functioncall>|```(?:json)?\s*\{\s*\"name\"\s*:\s*\"[^\"]+\"\s*,\s*\"arguments\"")
+CALL_IN_TEXT = re.compile(
+    r"<tool_call>|<function=|<functioncall>|```(?:json)?\s*\{\s*\"name\"\s*:\s*\"[^\"]+\"\s*,\s*\"arguments\""
+)
 
 
 @rule(
@@ -493,11 +309,12 @@ def tool_call_in_text(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     ``"content": "<tool_call>{\\"name\\": \\"tide_at\\"}</tool_call>"``
 
     ## Fix safety
-    Unsafe: the text has to be parsed.
+    Unsafe: the text has to be parsed. A block of <tool_call> that holds a name and arguments of a tool that the sample defines
+    becomes a call; the text around it stays. Other spellings are left.
     """
     for message in s.messages:
         if message.role == "assistant":
-            match = _IN_TEXT.search(message.text)
+            match = CALL_IN_TEXT.search(message.text)
             if match:
                 yield at(message, span=match.span(), match=match.group())
 
@@ -505,7 +322,7 @@ def tool_call_in_text(s: Sample, p: dict[str, Any]) -> Iterator[At]:
 @rule(
     "FT170", "tools-only-last-trained", category="quality", scope="structure", kinds=SFT, on=False, catalogue=["R021"],
     message="with tools, only the last of {count} assistant turns is trained",
-    help="write one sample per assistant turn", fix_safety="unsafe",
+    help="write one sample per assistant turn", fix_safety="manual",
 )  # fmt: skip
 def tools_only_last_trained(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     """Several assistant turns in a sample with tools, for a trainer that trains the last one only.
@@ -517,54 +334,60 @@ def tools_only_last_trained(s: Sample, p: dict[str, Any]) -> Iterator[At]:
     A call and an answer: the call is not learned.
 
     ## Fix safety
-    Unsafe: the sample becomes several.
+    By hand: the sample has to become several, one for each answer, of which each repeats the turns before it. That changes how many
+    samples there are and how often a turn is seen; a fix edits the sample it is given.
     """
     answers = [m for m in s.messages if m.role == "assistant"]
     if ((s.tools_key and s.tools) or has_calls(s)) and len(answers) > 1:
         yield at(answers[0], key="", count=len(answers))
 
 
-@rule(
-    "FT171", "preference-tools-ignored", category="quality", scope="structure", on=False, catalogue=["T022"],
-    kinds=["preference", "unpaired-preference"],
-    message="the trainer ignores tools in preference data",
-    help="write the definitions into the system prompt", fix_safety="unsafe",
-)  # fmt: skip
-def preference_tools_ignored(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """Tool definitions in preference data, for a trainer that drops them.
-
-    ## Why
-    Reported for TRL's KTO trainer, mended later.
-
-    ## Example
-    ``tools`` beside ``chosen`` and ``rejected``.
-
-    ## Fix safety
-    Unsafe: the prompt changes.
-    """
-    if s.tools:
-        yield at(pointer="/" + (s.tools_key or "tools").replace(".", "/"))
+_WITHOUT_CALLS = ("openai-chat", "openai-chat-think")
 
 
 @rule(
-    "FT172", "legacy-functions-limit", category="suspicious", scope="structure", on=False, catalogue=["T021"],
-    params={"max": 128},
-    message="{problem}", help="write tools instead of functions, as few as the sample needs", fix_safety="safe",
+    "FT175", "empty-tool-calls", category="suspicious", scope="content", on=False, catalogue=["T014"],
+    params={"effect": "the template takes it for calls", "roles": ["assistant"]}, when=lambda s: s.format not in _WITHOUT_CALLS,
+    message="tool_calls is {found}: {effect}", help="leave the key out where nothing is called", fix_safety="safe",
 )  # fmt: skip
-def legacy_functions_limit(s: Sample, p: dict[str, Any]) -> Iterator[At]:
-    """Old function definitions that are too many, or that stand beside tools.
+def empty_tool_calls(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """An empty tool_calls, as tables write it into every turn, for a template that asks only whether the key is there.
 
     ## Why
-    OpenAI's schema takes 128 functions at most, and either functions or tools.
+    Llama 3.1's template raises "This model only supports single tool-calls at once!", gpt-oss' stops with an UndefinedError,
+    DeepSeek V3's prints the turn without its text; all three stop where it is null. Llama's looks at turns of every role
+    (``roles``), the others at the assistant's.
 
     ## Example
-    ``{"messages": [...], "functions": [...], "tools": [...]}``
+    ``{"role": "assistant", "content": "Ten.", "tool_calls": []}``
 
     ## Fix safety
-    Safe: a function definition and a tool definition say the same.
+    Safe: the key says nothing and is removed.
     """
-    if {"tools", "functions"} <= set(s.keys):
-        yield at(pointer="/functions", problem="the row has both functions and tools")
-    elif (s.tools_key or "").endswith("functions") and len(s.tools or ()) > p["max"]:
-        place = "/" + (s.tools_key or "").replace(".", "/")
-        yield at(pointer=place, problem=f"{len(s.tools or ()):,} functions are defined, {p['max']:,} are allowed")
+    for message in s.turns():
+        if message.role not in p["roles"] or message.kept is None or message.tool_calls:
+            continue
+        if "tool_calls" in message.kept:
+            yield at(message, key="tool_calls", found="null" if message.kept["tool_calls"] is None else "an empty list")
+
+
+@rule(
+    "FT176", "misplaced-tool-call", category="suspicious", scope="structure", catalogue=["T014"],
+    message="tool calls in a turn of the role {role}", help="only the assistant calls tools: give the turn that role, or drop the calls",
+)  # fmt: skip
+def misplaced_tool_call(s: Sample, p: dict[str, Any]) -> Iterator[At]:
+    """Tool calls in a turn that is not the assistant's.
+
+    ## Why
+    mistral-common does not read them, the templates of DeepSeek V3, Qwen 2.5, Qwen 3 and gpt-oss print nothing for them, Llama
+    3.1's prints them as the assistant's, without the turn's own text. Only the assistant's turns are trained on.
+
+    ## Example
+    ``{"role": "user", "content": "Tide?", "tool_calls": [...]}``
+
+    ## Fix safety
+    No fix: who calls is unknown.
+    """
+    for message in s.turns():
+        if message.tool_calls and message.role in ("system", "developer", "user", "tool"):
+            yield at(message, pointer=message.tool_calls[0].pointer, role=message.role)

@@ -12,6 +12,16 @@ COMMANDS = {
     "lint": "Judge data files: what a provider rejects, what trains a model wrongly.",
     "fix": "Repair what is safe to repair, and show what was done.",
     "dedupe": "Find near-duplicates exactly, show why they are, and drop what may go.",
+    "convert": "Write data in any other format, and say what that format cannot hold.",
+    "show": "Render conversations for people, and the exact text that training sees.",
+    "merge": "Put files together: copies once, and where each sample comes from.",
+    "sample": "Draw some samples by hash: the same ones again, also when the data grows.",
+    "split": "Split data into training and evaluation that share nothing.",
+    "train": "Check, split, plan and train: an adapter here, or a job on a service.",
+    "jobs": "Look after jobs on a service: list, show, follow, pause, resume, cancel ...",
+    "chat": "Talk to a trained model, or to its base.",
+    "eval": "Compare a trained model with its base on data that it has not seen.",
+    "export": "Write a trained model as one folder, as GGUF, or for Ollama; proven to be the same.",
     "rule": "Explain a rule, or list all of them.",
 }
 
@@ -22,6 +32,9 @@ Examples:
   ftdata lint train.jsonl eval.jsonl --goal style  ... with sample counts, and for leaks into eval
   ftdata fix train.jsonl -o fixed.jsonl            repair what is safe to repair
   ftdata dedupe train.jsonl -o clean.jsonl         drop near-duplicates, with the reason for each
+  ftdata convert train.json --to openai-chat -o o.jsonl  any format into another, with what is lost
+  ftdata split train.jsonl -o split/               80 to 20, nothing alike on both sides
+  ftdata train train.jsonl --model ./llama --plan  what would be trained, and what it takes
   ftdata rule missing-assistant-turn               why a rule exists, and what to do
 """
 

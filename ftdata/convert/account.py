@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,17 @@ _TURNS = frozenset({"messages", "preferred_output", "non_preferred_output"})
 # Null and a missing key say the same of these.
 _SILENT = frozenset({"weight", "name", "tool_calls", "function_call", "tool_call_id", "tools", "functions", "refusal",
                      "parallel_tool_calls", "reasoning_content", "reasoning", "thinking", "audio"})  # fmt: skip
+_LISTS = frozenset({"tools", "functions", "tool_calls"})
+_MEDIA = {
+    "image_url": "images",
+    "input_image": "images",
+    "video_url": "videos",
+    "audio_url": "audio",
+    "input_audio": "audio",
+    "file": "files",
+}
+_COLUMNS = {"images": "images", "image": "images", "videos": "videos", "audios": "audio"}
+_OF_ROWS = frozenset({"tools", "functions", "parallel_tool_calls"})
 _LACKS = {
     "weight": "loss weights", "name": "names of turns", "tools": "tool definitions", "tool_calls": "tool calls", "refusal": "refusals",
     "parallel_tool_calls": "that setting", "detail": "a detail of images", "reasoning_content": "reasoning of its own",
@@ -30,8 +42,20 @@ def losses(source: dict[str, Any], back: dict[str, Any], normal: Callable[[], di
     edits = differences(source, back)
     if not edits:
         return []
-    usual = {edit.steps: edit for edit in differences(source, normal())}
-    return [_loss(edit, usual.get(edit.steps), source, format) for edit in edits]
+    spelled = normal()
+    usual = {edit.steps: edit for edit in differences(source, spelled)}
+    gone = _media(spelled) - _media(back)
+    return [_loss(edit, usual.get(edit.steps), source, format, gone) for edit in edits]
+
+
+def _media(row: dict[str, Any]) -> Counter[str]:
+    """How many parts there are of each medium in the turns of a row."""
+    inner = row.get("input")
+    places = [row, inner] if isinstance(inner, dict) else [row]
+    turns = [turn for place in places for key in _TURNS for turn in (place.get(key) or ()) if isinstance(turn, dict)]
+    contents = [turn["content"] for turn in turns if isinstance(turn.get("content"), list)]
+    kinds = (part.get("type") for parts in contents for part in parts if isinstance(part, dict))
+    return Counter(_MEDIA[kind] for kind in kinds if isinstance(kind, str) and kind in _MEDIA)
 
 
 def added_turns(found: list[Loss]) -> str | None:
@@ -45,14 +69,26 @@ def added_turns(found: list[Loss]) -> str | None:
     return None
 
 
-def _loss(edit: Edit, usual: Edit | None, source: dict[str, Any], format: str) -> Loss:
+def _loss(edit: Edit, usual: Edit | None, source: dict[str, Any], format: str, gone: Counter[str]) -> Loss:
     field, where = field_name(edit.steps), pointer(edit.steps)
+    column = edit.steps[0] if len(edit.steps) == 1 and isinstance(edit.steps[0], str) else ""
+    if gone and edit.value is not ABSENT and edit.became is ABSENT and gone[_COLUMNS.get(column, "")]:
+        # OpenAI's format moves a column of media into the turns; here they are in neither.
+        return Loss(field, where, f"{FORMATS[format].title} has no place for {_COLUMNS[column]}", edit.value, edit.became, "lost")
     made = usual is not None and edit.value is ABSENT and edit.steps[-1] in ("id", "tool_call_id")
     if made or (usual is not None and same(usual.became, edit.became)):
         return Loss(field, where, "OpenAI's format spells it so", edit.value, edit.became, "rewritten")
     if _says_same(edit, source):
         return Loss(field, where, "spelled otherwise, it means the same", edit.value, edit.became, "rewritten")
-    return Loss(field, where, _moved(edit, source, format) or _reason(edit, format), edit.value, edit.became, edit.kind)
+    reason = _moved(edit, source, format) or _without_media(edit, usual, format, gone) or _reason(edit, source, format)
+    return Loss(field, where, reason, edit.value, edit.became, edit.kind)
+
+
+def _without_media(edit: Edit, usual: Edit | None, format: str, gone: Counter[str]) -> str | None:
+    """That a text lost its media, whose placeholders stood in it."""
+    if not gone or usual is None or edit.steps[-1] != "content" or not isinstance(usual.became, list):
+        return None
+    return f"{FORMATS[format].title} has no place for {' and '.join(sorted(gone))}"
 
 
 def _says_same(edit: Edit, source: dict[str, Any]) -> bool:
@@ -69,6 +105,8 @@ def _says_same(edit: Edit, source: dict[str, Any]) -> bool:
     if key == "weight" and became is ABSENT and isinstance(value, bool | int | float):
         # Every format trains on answers, and on nothing else, unless it is told otherwise.
         return bool(value == (_parent(source, edit.steps).get("role") == "assistant"))
+    if key in _LISTS and value == [] and (became is None or became is ABSENT):
+        return True
     if key in _SILENT and (value is None or value is ABSENT or value == "") and (became is None or became is ABSENT):
         return True
     if key == "weight" and isinstance(value, bool | int | float) and isinstance(became, bool | int | float):
@@ -99,7 +137,7 @@ def _moved(edit: Edit, source: dict[str, Any], format: str) -> str | None:
     return f"{FORMATS[format].title} has results in the order of their calls" if found else None
 
 
-def _reason(edit: Edit, format: str) -> str:
+def _reason(edit: Edit, source: dict[str, Any], format: str) -> str:
     title = FORMATS[format].title
     key = edit.steps[-1]
     kind: Change = edit.kind
@@ -111,7 +149,12 @@ def _reason(edit: Edit, format: str) -> str:
         role = edit.value.get("role") if isinstance(edit.value, dict) else None
         return f"{title} has no place for this {role} turn"
     if kind == "lost":
-        what = _LACKS.get(key) if isinstance(key, str) else None
+        # A column of the row may bear the name of a turn's key.
+        what = _LACKS.get(key) if isinstance(key, str) and (len(edit.steps) > 1 or key in _OF_ROWS) else None
+        if key == "content" and (
+            _parent(source, edit.steps).get("tool_calls") or _parent(source, edit.steps).get("function_call")
+        ):
+            what = "text beside tool calls"
         if what is None:
             what = f"the key {key}" if isinstance(key, str) else "this item"
         return f"{title} has no place for {what}"

@@ -23,10 +23,14 @@ def read_mapping(values: Iterable[str]) -> dict[str, str]:
             continue
         name, sign, column = (piece.strip() for piece in part.partition("="))
         if not sign or not name or not column:
-            raise UsageError(f"--map: '{part}' is no mapping", "Write --map NAME=COLUMN, such as prompt=question,response=answer.")
+            raise UsageError(
+                f"--map: '{part}' is no mapping", "Write --map NAME=COLUMN, such as prompt=question,response=answer."
+            )
         if name not in known:
             if column in known:
-                raise UsageError(f"--map: no format has a field '{name}'", f"Did you mean {column}={name}? The format's name comes first.")
+                raise UsageError(
+                    f"--map: no format has a field '{name}'", f"Did you mean {column}={name}? The format's name comes first."
+                )
             raise UsageError(f"--map: no format has a field '{name}'.{suggest(name, known)}", "Names are those of a format: messages, prompt, response, instruction, output ...")  # fmt: skip
         if name in made or column in made.values():
             raise UsageError(f"--map: '{name if name in made else column}' is mapped twice", "Map every column once.")
@@ -56,6 +60,8 @@ def renamed(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
 def filled(row: dict[str, Any], defaults: Mapping[str, Any], empty: bool) -> dict[str, Any]:
     """The row with defaults where a key is missing or null, or, in a table, empty."""
     missing = {
-        key: value for key, value in defaults.items() if (there := row.get(key)) is None or (empty and isinstance(there, str) and not there)
+        key: value
+        for key, value in defaults.items()
+        if (there := row.get(key)) is None or (empty and isinstance(there, str) and not there)
     }
     return {**row, **missing} if missing else row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -49,7 +50,7 @@ class Tally:
         seen: set[Key] = set()
         kinds: set[Change] = set()
         for loss in found:
-            key: Key = (loss.kind, loss.field, loss.reason)
+            key: Key = (loss.kind, _once(loss.field), loss.reason)
             entry = self.entries.get(key)
             if entry is None:
                 if len(self.entries) >= MOST_FIELDS:
@@ -85,6 +86,14 @@ class Tally:
         """The entries of some kinds, the most frequent first."""
         found = [(key, entry) for key, entry in self.entries.items() if key[0] in kinds]
         return sorted(found, key=lambda pair: (kinds.index(pair[0][0]), -pair[1].rows, pair[0]))
+
+
+_AGAIN = re.compile(r"([^.\[\]]{1,64}\[\])(?:\.\1)+")
+
+
+def _once(name: str) -> str:
+    """The name of a place in a tree without its depth: "prompt.replies[].replies[].lang" and "prompt.replies[].lang" are one."""
+    return _AGAIN.sub(r"\1", name) if name.count("[]") > 1 else name
 
 
 def shown(value: object) -> str | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from ftdata.fix.argument_fixes import all_calls
+from ftdata.fix.argument_fixes import all_calls, is_json_object
 from ftdata.fix.case import Case, mint
+from ftdata.fix.document import Document
 from ftdata.fix.edits import Delete, Edit, Insert, Raw, Rename, SetValue
 from ftdata.types import ABSENT, Message, ToolCall
 
@@ -281,15 +283,60 @@ def serial_calls(case: Case) -> list[Edit]:
 
 
 def split_calls(case: Case) -> list[Edit]:
-    """Write the text beside tool calls as a turn of its own before them."""
+    """Write the text beside tool calls as a turn of its own before them; white space is left out."""
     edits: list[Edit] = []
     for message in case.sample.messages:
         base, _, index = message.pointer.rpartition("/")
-        if not message.tool_calls or not message.text.strip() or not index.isdigit() or message.content_key != "content":
+        if not message.tool_calls or not message.text or not index.isdigit() or message.content_key != "content":
             continue
         if not isinstance(message.content, str):
+            continue
+        if not message.text.strip():
+            edits.append(SetValue(message.content_pointer, ""))
             continue
         content = case.document.part(message.content_pointer)
         edits.append(Insert(base, int(index), Raw(f'{{"role": "assistant", "content": {content}}}')))
         edits.append(SetValue(message.content_pointer, ""))
     return edits
+
+
+_CALL_BLOCK = re.compile(r"<tool_call>([^<]{1,100000})</tool_call>")
+
+
+def structured_calls(case: Case) -> list[Edit]:
+    """Write calls in <tool_call> blocks as tool_calls, where all of a turn's are calls of tools that the sample defines."""
+    defined = {_name(tool) for tool in case.sample.tools or ()}
+    edits: list[Edit] = []
+    for place in case.places:
+        message = place.message
+        if message is None or message.tool_calls or case.value(message.content_pointer) != message.content:
+            continue
+        if not isinstance(message.content, str) or message.content_key != "content" or message.extra.get("tool_calls"):
+            continue
+        calls = [_written_call(block, defined) for block in _CALL_BLOCK.findall(message.content)]
+        rest = _CALL_BLOCK.sub("", message.content).strip("\n")
+        if not calls or None in calls or "<tool_call>" in rest or "</tool_call>" in rest:
+            continue
+        texts = [
+            f'{{"id": "{case.mint("text", message.pointer, number)}", "type": "function", "function": {call}}}'
+            for number, call in enumerate(calls)
+        ]
+        pointer = f"{message.pointer}/tool_calls"
+        edits.append(SetValue(message.content_pointer, rest))
+        edits.append(SetValue(pointer, Raw(f"[{', '.join(texts)}]")))
+    return edits
+
+
+def _written_call(text: str, defined: set[Any]) -> str | None:
+    """A call in text as the function of a tool call, its arguments as JSON text; ``None`` where it is no such call."""
+    try:
+        value = json.loads(text)
+        if not isinstance(value, dict) or value.keys() != {"name", "arguments"} or not isinstance(value["arguments"], dict):
+            return None
+        # As it is written, so that its numbers stay exact.
+        arguments = Document(text.strip()).part("/arguments")
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value["name"], str) or value["name"] not in defined or arguments is None or not is_json_object(arguments):
+        return None
+    return json.dumps({"name": value["name"], "arguments": arguments})

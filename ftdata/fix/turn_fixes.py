@@ -138,7 +138,7 @@ def empty_content(case: Case) -> list[Edit]:
     for place in case.places:
         message = place.message
         raw = case.value(message.pointer) if message is not None else None
-        if message is None or not isinstance(raw, dict):
+        if message is None or not isinstance(raw, dict) or not message.tool_calls:
             continue
         key = message.content_key or "content"
         if raw.get(key, ABSENT) is None:
@@ -165,6 +165,8 @@ def one_content_type(case: Case) -> list[Edit]:
     pointers = [message.content_pointer for message in lists]
     if all(_single(case.value(pointer)) for pointer in pointers):
         return [SetValue(pointer, Raw(case.document.part(f"{pointer}/0/text") or '""')) for pointer in pointers]
+    if case.params["text_only"]:
+        return []
     edits: list[Edit] = []
     for message in case.sample.turns():
         pointer = message.content_pointer
@@ -181,11 +183,13 @@ def _single(value: Any) -> bool:
 
 
 def wrap_parts(case: Case) -> list[Edit]:
-    """Put an image's address into its object, and the type before a part that shows it."""
+    """Put an image's address into its object, a text into a part, and the type before a part that shows it."""
     edits: list[Edit] = []
     for place in case.places:
         pointer = pointer_of(place)
         raw = case.value(pointer)
+        if isinstance(raw, str):
+            edits.append(SetValue(pointer, Raw(f'{{"type": "text", "text": {case.document.part(pointer)}}}')))
         if not isinstance(raw, dict):
             continue
         address = raw.get("image_url")
@@ -193,17 +197,21 @@ def wrap_parts(case: Case) -> list[Edit]:
             edits.append(SetValue(f"{pointer}/image_url", Raw(f'{{"url": {case.document.part(f"{pointer}/image_url")}}}')))
         elif "type" not in raw and isinstance(address, dict) and isinstance(address.get("url"), str):
             edits.append(Insert(pointer, 0, "image_url", "type"))
+        elif raw.keys() == {"text"} and isinstance(raw["text"], str):
+            edits.append(Insert(pointer, 0, "text", "type"))
     return edits
 
 
 def whole_weights(case: Case) -> list[Edit]:
-    """Write 1.0 and true as 1, 0.0 and false as 0; other weights have to be decided."""
+    """Write 1.0 and true as 1, 0.0 and false as 0, and take a null out; other weights have to be decided."""
     edits: list[Edit] = []
     for place in case.places:
         pointer = pointer_of(place)
         value = case.value(pointer)
         if isinstance(value, bool | int | float) and value in (0, 1):
             edits.append(SetValue(pointer, int(value)))
+        elif value is None:
+            edits.append(Delete(pointer))
     return edits
 
 

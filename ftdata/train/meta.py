@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ def count_activations(
         from transformers import AutoConfig
     except ImportError:
         return None
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)  # peft imports it, and it talks of kernels
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

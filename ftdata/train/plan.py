@@ -82,6 +82,11 @@ def _padding(lengths: np.typing.NDArray[np.int64], batch: int) -> float:
     return float(1 - lengths.sum() / max(1, int(used.sum())))
 
 
+def size_of(count: int) -> str:
+    """Bytes in words: GiB, or MiB below a tenth of one."""
+    return f"{count / GIB:.1f} GiB" if count >= GIB / 10 else f"{count / (1 << 20):.1f} MiB"
+
+
 def render(
     plan: Plan, recipe: Recipe, origin: Mapping[str, str], shape: Shape | None, *, device: str, available: int | None
 ) -> Iterator[str]:
@@ -102,14 +107,14 @@ def render(
     yield from (f"left out  {count:,} samples: {words}" for words, count in plan.refused.most_common(4))
     if plan.memory is not None and shape is not None:
         made = plan.memory
-        parts = ", ".join(f"{name} {value / GIB:.1f}" for name, value in (
+        parts = ", ".join(f"{name} {size_of(value)}" for name, value in (
             ("weights", made.weights), ("gradients and moments", made.trained), ("activations", made.activations), ("logits", made.logits)))  # fmt: skip
         yield f"model     {shape.kind or 'decoder'}, {shape.parameters / 1e9:.2f} billion parameters"
         how = "counted by a pass without weights" if made.how == "exact" else "by formula"
-        yield f"memory    {made.total / GIB:.1f} GiB with 15 % margin ({how}): {parts}"
+        yield f"memory    {size_of(made.total)} with 15 % margin ({how}): {parts}"
         if available is not None:
-            yield f"          {device} has {available / GIB:.1f} GiB"
-        yield f"disk      {made.disk / GIB:.2f} GiB for the result and two checkpoints"
+            yield f"          {device} has {size_of(available)}"
+        yield f"disk      {size_of(made.disk)} for the result and two checkpoints"
     yield "time      not known for this device and model: no speed was measured"
     yield "settings"
     shown = recipe.as_dict()

@@ -42,7 +42,7 @@ REASONS = [
     ),
     Reason(
         "a tool's result as the very first turn is not looked at",
-        rules=names("unknown-tool-call-id tool-call-id-format"),
+        rules=names("stray-tool-result tool-call-id-format"),
         where=lambda row: turns_of(row)[0].get("role") == "tool",
     ),
     Reason(
@@ -58,125 +58,36 @@ REASONS = [
     ),
     # ftdata has to learn it.
     Reason(
-        "an empty content is refused up to version 3, and of assistant turns only; blank text passes",
-        rules=names("empty-content"),
-        mend="FT109: parameters `roles` and `blank`; mistral and mistral:v3 set [assistant] and false",
-    ),
-    Reason(
-        "an empty text is no text: beside calls white space counts as text",
-        words="must have either content or tool_calls, but not both",
-        where=lambda row: some(row, lambda turn: turn.get("tool_calls") and str(turn.get("content")).isspace()),
-        mend="FT163: a parameter `blank`, so that white space beside calls is found where the target counts it",
-    ),
-    Reason(
-        "weights are read of assistant turns only, and 1.0 or the text 1 counts as 1",
-        rules=names("invalid-weight"),
-        mend="FT113: parameters `roles` and `allow_float`; mistral sets [assistant] and true",
-    ),
-    Reason(
-        "calls on a turn of the user do not stand for its content",
-        words="KeyError: 'content'",
-        where=lambda row: some(row, lambda turn: turn.get("role") == "user" and turn.get("tool_calls")),
-        mend="FT110: only an assistant's calls excuse a missing content",
-    ),
-    Reason(
-        "a lone answer without a question is refused",
-        words="Conversation must start with a user message or system message",
-        mend="a rule of its own for a conversation that is one assistant turn (no trainer learns from it what was asked)",
-    ),
-    Reason(
-        "two calls with one id in a turn, or two results for one call: the numbers do not match",
-        words="Not the same number of function calls|Duplicate tool call id|More tool responses",
-        where=lambda row: twice([made.get("id") for turn in turns_of(row) for made in turn.get("tool_calls") or ()])
-        or twice([turn.get("tool_call_id") for turn in turns_of(row) if turn.get("role") == "tool"]),
-        mend="FT156: pair calls and results one to one (a Counter of ids, no set); FT155: report a second result for a call",
-    ),
-    Reason(
-        "a result must follow a call, or another result",
-        words="Unexpected role .*tool.* after",
-        mend="FT155: an error where the turn before is neither a call nor a result; it is a warning below version 11",
-    ),
-    Reason(
-        "a result in a row without any call is looked at too",
-        words="Unexpected tool call id",
-        where=lambda row: not some(row, lambda turn: turn.get("tool_calls")),
-        mend="FT155: `_structured` is false where a row has tool turns and no call at all, so that nothing is reported there",
-    ),
-    Reason(
-        "a result without an id is refused by every version, one with a strange id from version 11 on",
-        words="KeyError: 'tool_call_id'|Tool call id has to be defined",
-        mend="FT155: split in two (no id; unknown id), so that their severities can differ",
-    ),
-    Reason(
-        "a result for which there is no call makes the numbers differ before version 11, a strange id does not",
-        words="Not the same number of function calls|More tool responses",
-        where=lambda row: sum(turn.get("role") == "tool" for turn in turns_of(row))
-        > sum(len(turn.get("tool_calls") or ()) for turn in turns_of(row)),
-        mend="FT155: split in two, as above: more results than calls, and a strange id",
-    ),
-    Reason(
-        "the form of a result's id is checked too, and ids of other types",
-        words="InvalidToolMessageException: Tool call id|tool_call_id Input should be",
-        mend="FT162: look at the ids of tool turns as well as at those of calls",
-    ),
-    Reason(
-        "a call needs arguments, of text or object",
-        words="function.arguments (Field required|Input should be)",
-        mend="FT153: `require` may name arguments; FT150: a number is no string either",
-    ),
-    Reason(
-        "the type of a call or of a tool is function and nothing else",
-        words="type Input should be 'function'",
-        mend="FT153 and FT159: report a type other than function",
-    ),
-    Reason(
-        "tool_calls is a list",
-        words="tool_calls must be a list",
-        mend="FT153: a tool_calls that is a text or an object is lost in parsing without a finding",
-    ),
-    Reason(
         "tools is a list, not a JSON text",
         words="'str' object has no attribute|string indices",
         where=lambda row: isinstance(row.get("tools"), str),
-        mend="FT159: a parameter `as_text` (true by default); targets that read a list set it false",
-    ),
-    Reason(
-        "a definition stands under function",
-        words="for Tool function Field required",
-        mend="FT159: a parameter `wrapped`; mistral and openai set it true, and a bare definition is found",
-    ),
-    Reason(
-        "the name of a tool's result is a function name",
-        words="InvalidToolMessageException: Function name was",
-        mend="FT117 is a warning for mistral, since other turns' names are not read: a parameter `roles`",
-    ),
-    Reason(
-        "image_url needs an object with url",
-        words="for ImageURLChunk|KeyError: 'image_url'|ImageURL.url",
-        mend="FT025: image_url missing, null or without url is malformed too, not only a bare text",
-    ),
-    Reason(
-        "a part without a type is refused",
-        words="must have a type field",
-        mend="FT025: {\"text\": ...} without a type is read as a text part; report that it has no type",
+        mend="FT159 cannot say it: a sample does not say whether its tools stood in a text (`take_tools` decodes them)",
     ),
 ]  # fmt: skip
 TURNS = names("malformed-message missing-messages format-not-accepted")
 CALLS = names("incomplete-tool-call arguments-not-json tool-call-id-format")
 SAME = {
+    "KeyError: 'image_url'|ImageURL.url": names("malformed-part"),
+    # A conversation in which no part has a type is read as Bedrock's format.
+    "must have a type field": names("malformed-part format-not-accepted"),
     "ImageURLChunk cannot be used|'ImageURLChunk'": names("media-limits"),
     "'ThinkChunk'": names("format-not-accepted"),
     "Expected last role Assistant": names(
         "format-not-accepted last-turn-not-assistant ends-with-tool-result misplaced-system missing-assistant-turn unknown-role"
     ),
-    "Not the same number|More tool responses|Unexpected tool call id": names("unanswered-tool-call unknown-tool-call-id"),
-    "Unexpected role": names("misplaced-system unanswered-tool-call unknown-tool-call-id ends-with-tool-result"),
+    "Not the same number|More tool responses|Unexpected tool call id|Duplicate tool call id": names(
+        "unanswered-tool-call unknown-tool-call-id stray-tool-result duplicate-tool-call-id"
+    ),
+    "Unexpected role": names("misplaced-system unanswered-tool-call stray-tool-result ends-with-tool-result"),
+    "Conversation must start with": names("first-turn-not-user"),
+    "tool_calls must be a list": names("incomplete-tool-call"),
+    "InvalidToolMessageException: Function name": names("invalid-name"),
     "Unknown message role": names(
         "unknown-role alias-role legacy-function-call developer-role malformed-message format-not-accepted"
     ),
     "must have either content or tool_calls": names("missing-content empty-content content-with-tool-calls legacy-function-call"),
-    "Tool call id": names("tool-call-id-format unknown-tool-call-id incomplete-tool-call"),
-    "for ToolCall|for FunctionCall": CALLS,
+    "Tool call id|tool_call_id Input": names("tool-call-id-format missing-tool-call-id incomplete-tool-call"),
+    "for ToolCall|for FunctionCall": CALLS | names("arguments-not-string"),
     "InvalidFunctionCallException: Function name|InvalidToolException": names("invalid-tool-name incomplete-tool-call"),
     "for Function |for Tool |InvalidToolSchema": names("invalid-tool-definition"),
     "weight": names("invalid-weight"),
@@ -187,7 +98,7 @@ SAME = {
     "KeyError: 'content'|for (User|System|Assistant|Tool)Message|for Finetuning": names(
         "missing-content wrong-content-type malformed-part"
     ),
-    "KeyError: 'tool_call_id'": names("unknown-tool-call-id"),
+    "KeyError: 'tool_call_id'": names("missing-tool-call-id"),
     "for (Text|Image|ImageURL)Chunk|ChunkTypes|Chunk |KeyError: 'type'|Unknown content type": names(
         "malformed-part wrong-content-type format-not-accepted"
     ),

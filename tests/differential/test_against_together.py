@@ -28,57 +28,6 @@ REASONS = [
         "the key function_call is not read: the row passes, and its call is not trained",
         rules=names("legacy-function-call format-not-accepted"), where=lambda row: some(row, lambda turn: "function_call" in turn),
     ),
-    # ftdata has to learn it.
-    Reason(
-        "an empty content counts as neither text nor parts",
-        rules=names("mixed-content-types"),
-        where=lambda row: some(row, lambda turn: turn.get("content") in ("", [])),
-        mend="FT024: leave out contents that are empty where a parameter `skip_empty` is true; Together sets it",
-    ),
-    Reason(
-        "the prompt of a pair and its answers may differ in kind: text there, parts here",
-        rules=names("mixed-content-types"),
-        where=lambda row: "input" in row,
-        mend="FT024: of a preference pair, hold the prompt's turns against each other only",
-    ),
-    Reason(
-        "the keys of a row are checked by its format: text, prompt and completion, or messages take no other's",
-        words="Found extra column",
-        where=lambda row: "messages" not in row or "parallel_tool_calls" in row or "text" in row,
-        mend="FT026: drop the condition `key in s.extra` (a key that the format knows may still be none of the target's), and let "
-        "`allowed` name the keys of each family; FT030: count text beside prompt and completion, or messages, as two families",
-    ),
-    Reason(
-        "a turn without content and without calls is refused, one with a null content is not",
-        words="Missing required column `content`",
-        mend="FT110: a parameter `absent_only`, or FT111 with a parameter `turns: plain`, so that Together refuses the missing key alone",
-    ),
-    Reason(
-        "a null or missing content of a preferred or dispreferred answer is refused, unlike in the prompt",
-        words="Invalid content type on line .* <class 'NoneType'>|must have a 'content' or 'tool_calls' field",
-        mend="FT130 with strict: a side whose turn has a null content, or neither content nor calls, is no answer",
-    ),
-    Reason(
-        "image_url needs an object with url",
-        words="`image_url` field must be present|`url` field must be present",
-        mend="FT025: image_url missing, null or without url is malformed too, not only a bare text",
-    ),
-    Reason(
-        "a turn with an image must not have weight 1",
-        words="Messages with images cannot have non-zero weights",
-        mend="a rule of its own (catalogue P301)",
-    ),
-    Reason(
-        "weight: null is refused, though tables write it into every turn",
-        words="Weight must be an integer",
-        where=lambda row: some(row, lambda turn: "weight" in turn and turn["weight"] is None),
-        mend="FT113: a parameter `allow_null` (true by default); Together sets it false",
-    ),
-    Reason(
-        "a part without a type is refused",
-        words="must be a list of dicts with a `type` field",
-        mend="FT025: {\"text\": ...} without a type is read as a text part; report that it has no type",
-    ),
 ]  # fmt: skip
 ROLES = names("unknown-role alias-role developer-role legacy-function-call format-not-accepted")
 TURNS = names("malformed-message missing-messages format-not-accepted")
@@ -90,7 +39,10 @@ SAME = {
     "Missing required column `role`|Role must be a string": TURNS,
     "At least one message with the assistant role": names("missing-assistant-turn"),
     "Invalid role": ROLES,
-    "Invalid content type": names("wrong-content-type"),
+    "Invalid content type": names("wrong-content-type preference-not-single"),
+    "must have a 'content' or 'tool_calls' field": names("content-key-absent preference-not-single"),
+    "Missing required column `content`": names("content-key-absent malformed-message"),
+    "images cannot have non-zero weights": names("trained-image"),
     "at most .* images|only user messages can contain|must be either a JPEG": names("media-limits"),
     "last message in the input conversation must not be": names("preference-ends-with-assistant"),
     "Weight must be": names("invalid-weight"),
@@ -101,7 +53,9 @@ SAME = {
     "`text` field must be present|either 'text' or 'image_url'|must be a list of dicts": names(
         "malformed-part wrong-content-type"
     ),
-    "`image_url` field must be present": names("malformed-part"),
+    "`(image_url|url)` field must be present": names("malformed-part"),
+    # A conversation in which no part has a type is read as Bedrock's format.
+    "list of dicts with a `type` field": names("malformed-part format-not-accepted"),
     "output` field must be a list|must be a dictionary|must have a 'role' field": names(
         "missing-messages malformed-message preference-not-single"
     ),

@@ -30,6 +30,13 @@ def asks(side):
     return isinstance(side, list) and any(isinstance(turn, dict) and turn.get("role") == "user" for turn in side)
 
 
+def written_otherwise(row):
+    """Whether a turn that says the same on both sides has other keys there."""
+    pairs = zip(row["chosen"], row["rejected"], strict=False)
+    pairs = [pair for pair in pairs if all(isinstance(turn, dict) for turn in pair)]
+    return any(one.keys() != other.keys() and one.get("content") == other.get("content") for one, other in pairs)
+
+
 REASONS = [
     # ftdata is right to be stricter: TRL's utilities look at the first and the last role, the trainer and template do the rest.
     Reason(
@@ -46,64 +53,28 @@ REASONS = [
         rules=names("format-not-accepted"),
         where=lambda row: "no type" in str(row) or re.search("'(User|model|human|gpt|bot)'", str(row)) is not None,
     ),
+    # The other is odd: the utility refuses what the trainer reads.
+    Reason(
+        "messages beside prompt and completion: apply_chat_template refuses the keys, SFTTrainer takes prompt and completion",
+        words="Invalid keys in the example.*messages",
+        where=lambda row: "messages" in row and "prompt" in row,
+    ),
     # ftdata has to learn it.
     Reason(
-        "a conversational prompt must end with user, tool or assistant",
-        words="Invalid role in the last message",
-        mend="a rule of its own for prompt-completion and preference rows whose prompt ends with a system, developer, function or "
-        "alias turn (FT104 looks at plain conversations only)",
-    ),
-    Reason(
-        "a prompt that ends with an answer without a text cannot be continued",
-        words="continue_final_message is set",
-        mend="FT131 for prompt-completion rows too, and an error where that answer holds no text",
-    ),
-    Reason(
-        "an empty list of turns, beside others that are not, is an IndexError",
-        words="list index out of range",
-        where=lambda row: row.get("prompt") == [] or row.get("chosen") == [] or row.get("completion") == [],
-        mend="FT021: report an empty prompt beside a completion or a pair",
-    ),
-    Reason(
-        "a prompt that is text beside sides that are turns is thrown away: the sides are searched for a common beginning",
-        words="empty prompt",
-        where=lambda row: "prompt" in row and of_text(row["prompt"]) is not of_text(row["chosen"]),
-        mend="FT133: report a text prompt beside sides of turns that do not begin alike",
-    ),
-    Reason(
-        "a side without the user's turns shares no beginning with the other",
-        words="empty prompt",
-        where=lambda row: "prompt" not in row and not all(asks(row.get(side)) for side in ("chosen", "rejected")),
-        mend="FT133: also where only one side has a user turn, and where the prompt found has none",
-    ),
-    Reason(
         "the same turn with another key, or a null, on one side is another turn",
-        words="empty prompt",
-        where=lambda row: "prompt" not in row and set(row["chosen"][0]) != set(row["rejected"][0]),
-        mend="FT133: hold the raw turns of the two sides against each other, keys and all; and say which key differs",
-    ),
-    Reason(
-        "a prompt that is neither text nor a list, beside a completion or a pair",
-        words="KeyError: -1|not subscriptable",
-        where=lambda row: not isinstance(row.get("prompt", ""), (str, list)),
-        mend="FT021: report a prompt that is an object, a number or null",
-    ),
-    Reason(
-        "one side as text and the other as turns",
-        words="can only concatenate|empty prompt",
-        where=lambda row: {"chosen", "rejected"} <= set(row) and of_text(row["chosen"]) is not of_text(row["rejected"]),
-        mend="FT130: a side that is text beside one of turns",
-    ),
-    Reason(
-        "messages beside prompt or completion: apply_chat_template refuses the keys",
-        words="Invalid keys in the example",
-        mend="FT030 is a warning for trl, since SFTTrainer reads prompt and completion and leaves messages out; FT030 also has to "
-        "count a pair, or text, as a family; and a prompt with one side only is detected as a prompt",
+        words="empty prompt|Invalid role in the last message: system",
+        where=lambda row: "prompt" not in row and written_otherwise(row),
+        mend="FT133 cannot say it: a sample holds the shared turns once, as the chosen side has them (`_share_prompt` compares what is said)",
     ),
 ]  # fmt: skip
 SAME = {
-    "empty prompt": names("malformed-message prompt-mismatch unknown-format preference-not-single missing-messages"),
-    "list index out of range": names("missing-messages preference-not-single"),
+    "empty prompt|can only concatenate": names(
+        # Turns beside a text are read as the parts of one.
+        "malformed-message prompt-mismatch unknown-format preference-not-single missing-messages malformed-part"
+    ),
+    "list index out of range|KeyError: -1": names("missing-messages preference-not-single prompt-mismatch"),
+    "'NoneType' object is not subscriptable": names("missing-content"),
+    "continue_final_message": names("prompt-last-role"),
     "UnboundLocalError": names("preference-not-single missing-messages unknown-format"),
     "KeyError: ('chosen'|'rejected'|'prompt'|'completion')|Invalid keys": names(
         "unknown-format preference-not-single missing-messages"
@@ -111,7 +82,7 @@ SAME = {
     "Invalid role in the last message: (None|3)|KeyError: 'role'|has no attribute|must be str, not|should be dicts|not subscriptable": names(
         "malformed-message missing-messages wrong-content-type"
     ),
-    "Invalid role in the last message": names("unknown-role alias-role prompt-mismatch"),
+    "Invalid role in the last message": names("unknown-role alias-role prompt-mismatch prompt-last-role"),
     "unsupported operand": names("malformed-part"),
     "Arrow": names("malformed-message wrong-content-type missing-messages"),
 }

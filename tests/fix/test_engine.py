@@ -201,7 +201,7 @@ def test_minted_ids_are_the_same_in_every_run_and_pair_calls_with_results():
         ("tool", "2"),
         ("assistant", "y"),
     )
-    made = [json.loads(fixed(of("incomplete-tool-call", "unknown-tool-call-id"), row).row)["messages"] for _ in range(2)]
+    made = [json.loads(fixed(of("incomplete-tool-call", "missing-tool-call-id"), row).row)["messages"] for _ in range(2)]
     assert made[0] == made[1]
     given_ids = [call["id"] for call in made[0][1]["tool_calls"]]
     assert len(set(given_ids)) == 2 and [turn["tool_call_id"] for turn in made[0][2:4]] == given_ids

@@ -17,16 +17,23 @@ from ftdata.rule import RULES
 
 # Faults whose repair would have to be invented: the finding stays, and the row is reported.
 UNMENDED = {
-    "wrong-content-type": [1],  # an object: which field is the text?
-    "malformed-part": [1, 2],  # an unknown type; a text part without a text
+    "wrong-content-type": [1, 3],  # an object: which field is the text?; a list, which mixed-content-types mends
+    "mixed-content-types": [4],  # an image, for a target that reads text
+    "malformed-part": [1, 2, 3, 4],  # an unknown type; a text part without a text, images without an address
     "mojibake": [2],  # U+FFFD: the letter is gone
-    "invalid-weight": [0, 1, 3],  # 0.5, 7 and a text have to be decided
+    "content-key-absent": [2, 3],  # what a turn without calls should say is unknown
+    "invalid-weight": [0, 1, 3, 6],  # 0.5, 7 and texts have to be decided
+    "invalid-name": [5],  # a tool's result: its name is the tool's
     "legacy-function-call": [1],  # a result without any call
     "arguments-string": [1],  # an empty text is no object
     "arguments-not-json": [1, 3],  # a list; a text inside a text
-    "incomplete-tool-call": [2],  # a name cannot be made up
-    "unknown-tool-call-id": [2],  # a result before every call
+    "arguments-not-string": [2, 4],  # a number; null
+    "incomplete-tool-call": [2, 3, 4, 5, 6],  # a name cannot be made up, nor arguments; another type; no list
+    "missing-tool-call-id": [2],  # there is no call
+    "tool-call-id-format": [2, 3],  # the id of a result without a call
     "parallel-tool-calls": [0, 1],  # the results are not there; ShareGPT
+    "reasoning-ignored": [0],  # the target reads no reasoning
+    "tool-call-in-text": [0, 1],  # a call without arguments; a call in a fence
     "unbalanced-think": [0, 2],  # where reasoning ends is unknown
 }
 # A fix that says the same as before in another way keeps the sample's hash.
@@ -36,8 +43,7 @@ SAME_SAMPLE = [
 ]  # fmt: skip
 NOT_FIXED = {
     "near-duplicate", "near-leak",  # `ftdata dedupe` drops them
-    "tool-call-in-text", "tools-only-last-trained", "preference-tools-ignored", "leaked-sample", "wrong-extension",
-    "rft-ends-with-assistant", "stripped-reasoning", "reasoning-ignored",
+    "leaked-sample",
 }  # fmt: skip
 CASES = Path(__file__).parent.parent / "rules"
 

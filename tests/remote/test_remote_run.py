@@ -257,7 +257,7 @@ def test_a_wrong_key_is_one_message_without_the_key(played, tmp_path, monkeypatc
 def test_no_key_and_no_safe_address_are_explained(monkeypatch):
     for name in ("FTDATA_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(UsageError, match="no key for 127.0.0.1"):
+    with pytest.raises(UsageError, match=r"no key for 127\.0\.0\.1"):
         Client(Service("http://127.0.0.1:1/v1"))
     monkeypatch.setenv("FTDATA_API_KEY", KEY)
     for address in ("http://example.com/v1", "ftp://x", "nonsense"):

@@ -211,7 +211,7 @@ def refresh(run: RunFolder, client: Client) -> tuple[Any, list[Any]]:
             "data": data,
         }
         # Figures first: an event that is written counts as seen.
-        figures = _figures(data)
+        figures = figures_of(data)
         if event.type == "metrics" and figures and figures["step"] not in {known["step"] for known in _lines(run / "log.jsonl")}:
             _append(run / "log.jsonl", json.dumps(figures))
         _append(run / "events.jsonl", json.dumps(line, ensure_ascii=False))
@@ -231,7 +231,7 @@ def refresh(run: RunFolder, client: Client) -> tuple[Any, list[Any]]:
     return job, events
 
 
-def _figures(data: dict[str, Any]) -> dict[str, Any] | None:
+def figures_of(data: dict[str, Any]) -> dict[str, Any] | None:
     """A line of ``log.jsonl`` from the data of a metrics event."""
     if not isinstance(data.get("step"), int):
         return None
