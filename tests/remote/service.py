@@ -336,7 +336,7 @@ def page(items, query):
         at = next((number for number, item in enumerate(items) if item["id"] == after), len(items) - 1)
         items = items[at + 1 :]
     shown = [public(item) for item in items[:limit]]
-    ends = {"first_id": shown[0]["id"] if shown else None, "last_id": shown[-1]["id"] if shown else None}
+    ends = {"first_id": shown[0]["id"] if shown else "", "last_id": shown[-1]["id"] if shown else ""}
     return {"object": "list", "data": shown, "has_more": len(items) > limit, **ends}
 
 
