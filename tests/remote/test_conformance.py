@@ -21,7 +21,10 @@ import pytest
 import yaml
 
 PRISM, OPENAPI = os.environ.get("FTDATA_PRISM"), os.environ.get("FTDATA_OPENAPI")
-pytestmark = pytest.mark.skipif(not (PRISM and OPENAPI), reason="set FTDATA_PRISM and FTDATA_OPENAPI")
+pytestmark = [
+    pytest.mark.skipif(not (PRISM and OPENAPI), reason="set FTDATA_PRISM and FTDATA_OPENAPI"),
+    pytest.mark.filterwarnings("ignore"),
+]
 pytest.importorskip("openai")
 
 from service import KEY  # noqa: E402
@@ -103,6 +106,7 @@ def judged(tmp_path_factory):
     work.terminate()
     work.wait()
     played.server.shutdown()
+    played.server.server_close()
 
 
 @pytest.fixture

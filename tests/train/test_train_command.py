@@ -1,0 +1,219 @@
+"""``ftdata train`` with a local model as its users meet it: gate, plan, training, resuming, pilots."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from places import ROOT
+
+pytest.importorskip("torch")
+pytest.importorskip("peft")
+
+from tiny_model import make_model
+
+COLOURS, THINGS = (
+    ("red", "blue", "green", "black", "white", "brown"),
+    ("lamp", "car", "bird", "house", "tower", "kettle", "bridge", "carpet", "window"),
+)
+ROWS = [{"messages": [{"role": "user", "content": f"{colour} {thing}?"}, {"role": "assistant", "content": f"take this {colour} {thing} please"}]}
+        for colour in COLOURS for thing in THINGS]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("model") / "llama")
+
+
+@pytest.fixture
+def here(tmp_path, model):
+    (tmp_path / "llama").symlink_to(model)
+    write(tmp_path / "data.jsonl", ROWS)
+    return tmp_path
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "ftdata", "train", "data.jsonl", "--model", "./llama", *arguments]
+
+
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "PYTHONWARNINGS": "ignore"}
+
+
+def train(here, *arguments):
+    return subprocess.run(command(*arguments), capture_output=True, text=True, cwd=here, env=ENVIRONMENT, timeout=300)
+
+
+QUICK = ("--method", "lora", "--targets", "all-linear", "--learning-rate", "1e-2", "--epochs", "3")
+
+
+def test_the_whole_way_ends_with_an_adapter_and_its_card(here):
+    done = train(here, *QUICK, "-o", "run")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "checks    passed" in done.stdout and "evaluation loss" in done.stdout and "o eval" in done.stdout
+    card = json.loads((here / "run/adapter/ftdata.json").read_text())
+    assert (
+        card["gate"]["passed"] and card["gate"]["files"][0]["sha256"] and card["identity"]["base"] and card["versions"]["torch"]
+    )
+    assert card["result"]["eval_loss"]["best"] < 0.95 * card["result"]["eval_loss"]["before"]
+    assert (here / "run/adapter/README.md").read_text().startswith("---\nbase_model")
+    before = (here / "run/adapter/adapter_model.safetensors").stat().st_mtime_ns
+    again = train(here, *QUICK, "-o", "run")
+    assert again.returncode == 0 and (here / "run/adapter/adapter_model.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_plan_needs_no_training_library_and_trains_nothing(here):
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'transformers', 'peft', 'accelerate', 'bitsandbytes'): sys.modules[name] = None\n"
+        "from ftdata.__main__ import main\n"
+        "sys.argv = ['ftdata', 'train', 'data.jsonl', '--model', './llama', '--plan']\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=here, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    assert "by formula" in done.stdout and "trained" in done.stdout and "--targets" not in done.stderr
+    assert not (here / "runs").exists()
+
+
+def test_a_plan_says_where_each_setting_comes_from(here):
+    (here / "ftdata.toml").write_text("[train]\nepochs = 2\nlearning-rate = 1e-4\n")
+    done = train(here, "--plan", "--r", "8")
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert "ftdata.toml" in lines["epochs"] and "--r" in lines["r"] and "tutorial" in lines["alpha"]
+    (here / "ftdata.toml").write_text("[train]\nepochz = 2\n")
+    wrong = train(here, "--plan")
+    assert wrong.returncode == 2 and "epochs" in wrong.stderr
+
+
+def test_data_with_an_error_does_not_train(here):
+    write(here / "data.jsonl", [*ROWS, {"messages": [{"role": "user", "content": "Only a question?"}]}])
+    done = train(here, *QUICK, "-o", "run")
+    assert done.returncode == 1 and "missing-assistant-turn" in done.stdout and f"data.jsonl:{len(ROWS) + 1}" in done.stdout
+    assert not (here / "run").exists()
+
+
+def test_samples_that_cannot_be_trained_on_stop_the_run_or_are_left_out(here):
+    long = {"messages": [{"role": "user", "content": "so? " * 100}, {"role": "assistant", "content": "yes indeed it is so"}]}
+    write(here / "data.jsonl", [*ROWS, long])
+    done = train(here, *QUICK, "--max-length", "128", "-o", "run", "--seed", "1")
+    assert done.returncode == 1 and "the limit is 128" in done.stdout and f"data.jsonl:{len(ROWS) + 1}" in done.stdout
+    dropped = train(here, *QUICK, "--max-length", "128", "-o", "run", "--on-refusal", "drop", "--max-steps", "2", "--seed", "1")
+    assert dropped.returncode == 0, dropped.stderr
+    assert "limit is 128" in (here / "run/dropped.jsonl").read_text()
+
+
+def test_a_plan_that_does_not_fit_is_refused_with_what_would(here):
+    done = train(here, "--plan", "--method", "full", "--gpu-memory", "0.0001", "--batch-size", "8")
+    assert done.returncode == 2 and "this run takes" in done.stderr
+    better = train(
+        here, "--plan", "--method", "full", "--gpu-memory", "0.002", "--batch-size", "64", "--no-gradient-checkpointing"
+    )
+    assert better.returncode == 2 and "It would fit with" in better.stderr and "--gradient-checkpointing" in better.stderr
+
+
+def test_tokens_are_shown_with_the_trained_ones_marked(here):
+    done = train(here, "--show-tokens", "1")
+    assert done.returncode == 0 and "<|assistant|>⟦take this" in done.stdout and "<|end|>⟧" in done.stdout
+
+
+def test_a_killed_run_goes_on_by_the_same_command(here):
+    arguments = (*QUICK[:-1], "40", "-o", "run")
+    work = subprocess.Popen(command(*arguments), cwd=here, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    limit = time.monotonic() + 120
+    while (
+        not list((here / "run/checkpoints").glob("checkpoint-*/ftdata-files.json"))
+        and work.poll() is None
+        and time.monotonic() < limit
+    ):
+        time.sleep(0.01)
+    work.send_signal(signal.SIGKILL)
+    work.wait()
+    assert not (here / "run/adapter").exists()
+    done = train(here, *arguments)
+    assert done.returncode == 0 and "goes on" in done.stdout, done.stderr + done.stdout
+    other = train(here, *arguments, "--r", "4")
+    assert other.returncode == 2 and "other settings" in other.stderr
+    write(here / "data.jsonl", ROWS[1:])
+    changed = train(here, *arguments)
+    assert changed.returncode == 2 and "other data" in changed.stderr
+
+
+def test_ctrl_c_says_how_to_go_on(here):
+    work = subprocess.Popen(
+        command(*QUICK[:-1], "200", "-o", "run"),
+        cwd=here,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    limit = time.monotonic() + 120
+    while not list((here / "run/checkpoints").glob("checkpoint-*")) and work.poll() is None and time.monotonic() < limit:
+        time.sleep(0.02)
+    work.send_signal(signal.SIGINT)
+    _, said = work.communicate(timeout=60)
+    assert work.returncode == 130 and "goes on from the last checkpoint" in said and "Traceback" not in said
+
+
+def test_a_pilot_reads_its_curve(here):
+    done = train(here, *QUICK, "-o", "run", "--pilot", "16")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "pilot     " in done.stdout and "doubling" in done.stdout
+    assert {path.name for path in (here / "run").iterdir()} == {"pilot-4", "pilot-8", "pilot-16"}
+
+
+def test_preference_pairs_train_by_preference(here):
+    pytest.importorskip("trl")
+    write(
+        here / "data.jsonl",
+        [
+            {"prompt": [row["messages"][0]], "chosen": [row["messages"][1]], "rejected": [{"role": "assistant", "content": "no"}]}
+            for row in ROWS
+        ],
+    )
+    done = train(here, *QUICK, "-o", "run", "--max-steps", "6")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert json.loads((here / "run/run.json").read_text())["recipe"]["preference"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--model", "./nowhere"), "is no folder"),
+        (("--model", "./bare"), "chat template"),
+        (("--epochs", "0"), "--epochs"),
+        (("--targets", ","), "names no module"),
+        (("--method", "full", "--r", "8"), "no adapter"),
+        (("--allow", "nosuchrule"), "no such rule"),
+        (("--allow", "secret"), "cannot be allowed"),
+        (("--yes", "--base-url", "http://x"), "service"),
+        (("--no-eval", "--eval", "data.jsonl"), "different things"),
+        (("-o", "full"), "holds something else"),
+        (("--template", "missing.jinja"), "cannot be read"),
+    ],
+)
+def test_what_cannot_be_used_is_explained_before_any_weight_is_loaded(here, arguments, words):
+    (here / "bare").mkdir()
+    (here / "full").mkdir()
+    (here / "full" / "mine.txt").write_text("mine")
+    for name in ("config.json", "tokenizer.json"):
+        shutil.copy(here / "llama" / name, here / "bare" / name)
+    done = train(here, *QUICK, *arguments)
+    assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr, done.stderr + done.stdout
+
+
+def test_too_few_samples_for_the_goal_stop_the_run(here):
+    write(here / "data.jsonl", ROWS[:20])
+    done = train(here, *QUICK, "--goal", "style")
+    assert done.returncode == 1 and "too-few-samples" in done.stdout
