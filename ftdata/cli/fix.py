@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--in-place", is_flag=True, help="Write the fixed files over the inputs.")
 @click.option("--diff", is_flag=True, help="Print the changes as a patch, and write nothing.")
 @click.option("--unsafe-fixes", is_flag=True, help="Also apply fixes that drop samples or change what is said in them.")
+@click.option("--exit-non-zero-on-fix", is_flag=True, help="Exit 1 where something was changed, as pre-commit wants it.")
 @judging
 @click.option(
     "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print."
@@ -53,7 +54,9 @@ def command(**options: Any) -> int:
     show(lines, error=bool(options["diff"]) or options["output"] == "-")
     if not ways and options["output_format"] == "text" and any(result.changed for result in fixing.results):
         show(["Nothing was written: use -o OUT, --in-place, or --diff for a patch."])
-    return exit_code(fixing, written=bool(options["output"] or options["in_place"]))
+    code = exit_code(fixing, written=bool(options["output"] or options["in_place"]))
+    changed = options["exit_non_zero_on_fix"] and any(result.written for result in fixing.results)
+    return 1 if changed and code == 0 else code
 
 
 def run(options: dict[str, Any], config: Config, way: str | None) -> Fixing:
