@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from ftdata.dedupe.approximate import Recall
     from ftdata.dedupe.collect import Collection, Views
     from ftdata.dedupe.decide import Match, Outcome, Settings
 
@@ -49,6 +50,7 @@ Views (--view):
               help="Which sample of a cluster stays: best, first, last, longest or newest:FIELD.")  # fmt: skip
 @click.option("--linkage", type=click.Choice(["direct", "complete", "single"]), default="direct", show_default=True,
               help="direct: what goes matches what stays; complete: all of a cluster match; single: whole chains.")  # fmt: skip
+@click.option("--approximate", is_flag=True, help="Faster, and may miss pairs; the recall is estimated and printed.")
 @click.option("--explore", is_flag=True, help="Print how many would go at several thresholds, and stop.")
 @click.option("--review", metavar="FILE", help="Write the pairs for a person to look at: .html, .csv, .jsonl or .parquet.")
 @click.option("--apply", "applied", metavar="REVIEW", help="Obey the decisions of an edited review (.csv, .jsonl, .parquet).")
@@ -93,6 +95,7 @@ def command(**options: Any) -> int:
         _print(_explored(list(explore(found, rank, thresholds)), len(collection), found.pairs is not None))
         return 0
     outcome = decide(found, rank)
+    recall = found.recall
     if options["applied"]:
         from ftdata.dedupe.review import apply_review, read_review
 
@@ -104,9 +107,9 @@ def command(**options: Any) -> int:
     if options["output"]:
         _write_rows(options["output"], collection, outcome.dropped)
     _print(
-        [json.dumps(_facts(outcome, collection), indent=1)]
+        [json.dumps(_facts(outcome, collection) | _exactness(recall), indent=1)]
         if options["output_format"] == "json"
-        else _report(outcome, collection, options)
+        else [*_report(outcome, collection, options), *_recall_lines(recall)]
     )
     return 1 if outcome.dropped and not options["output"] and not options["review"] else 0
 
@@ -138,7 +141,14 @@ def _settings(options: dict[str, Any]) -> Settings:
         raise UsageError(f"--shingle: '{shingle}' is no size", "Write 5 for five words, 8c for eight characters.")
     Measure(threshold, metric, int(size), unit)  # type: ignore[arg-type]
     view = options["view"] if options["view"] in VIEWS else f"fields {options['view']}"
-    return Settings(threshold, metric, view, check_steps(steps), options["linkage"], int(size), unit)  # type: ignore[arg-type]
+    if options["approximate"] and metric != "ratio":
+        raise UsageError(f"--approximate is for the metric ratio; {metric} is fast as it is", "Leave --approximate out.")
+    if options["approximate"] and (options["against"] or options["decontaminate"] or options["write_index"]):
+        raise UsageError("--approximate compares samples with each other only", "Leave it out: a search against a base is exact.")
+    return Settings(
+        threshold, metric, view, check_steps(steps), options["linkage"], int(size), unit,  # type: ignore[arg-type]
+        approximate=options["approximate"],
+    )  # fmt: skip
 
 
 def _with(settings: Settings, threshold: float) -> Settings:
@@ -242,6 +252,30 @@ def _write_rows(path: str, collection: Collection, dropped: dict[int, Match], ba
     # What goes is written first: where the disk is full, nothing is lost.
     write_atomically(f"{path}.dropped.jsonl", dropped_lines(collection, dropped, bases or {}))
     write_atomically(path, kept_lines(collection, dropped))
+
+
+def _exactness(recall: Recall | None) -> dict[str, Any]:
+    """Whether all pairs were found, and if not, how many about."""
+    if recall is None:
+        return {"exact_search": True}
+    low, high = recall.interval
+    return {
+        "exact_search": False,
+        "estimated_recall": {"low": low, "share": recall.share, "high": high, "probed": recall.probed, "pairs": recall.true},
+    }
+
+
+def _recall_lines(recall: Recall | None) -> Iterator[str]:
+    if recall is None:
+        return
+    if recall.share is None:
+        yield f"approximate: pairs may be missing; {recall.probed:,} samples were compared with all others and have none, so the recall is not known"
+        return
+    low, high = recall.interval
+    yield (
+        f"approximate: pairs may be missing; {recall.probed:,} samples were compared with all others, and of their {recall.true:,} pairs "
+        f"{recall.found:,} had been found: a recall of {recall.share:.1%} ({low:.1%} to {high:.1%})"
+    )
 
 
 def _explored(found: list[tuple[float, Outcome]], samples: int, complete: bool) -> Iterator[str]:

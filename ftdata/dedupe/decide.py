@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from rapidfuzz import fuzz, process
 
+from ftdata.dedupe.approximate import Recall, find_approximately
 from ftdata.dedupe.classify import Judgement, Texts, classify
 from ftdata.dedupe.cluster import Clusters, complete, components
 from ftdata.dedupe.collect import Collection, Views
@@ -40,6 +41,7 @@ class Settings:
     size: int = 5
     unit: Unit = "word"
     kernel: Kernel = "auto"
+    approximate: bool = False
 
     @property
     def bar(self) -> float:
@@ -91,7 +93,8 @@ class Outcome:
 @dataclass(slots=True)
 class Found:
     """A finished search, which can be decided at any threshold from its own upwards. ``pairs`` is ``None`` where there were
-    too many of them to keep; the clusters hold at the search's own threshold only."""
+    too many of them to keep; the clusters hold at the search's own threshold only. ``recall`` says what a search that was asked to
+    be approximate misses."""
 
     collection: Collection
     views: Views
@@ -100,6 +103,7 @@ class Found:
     same: dict[int, int]
     pairs: Pairs | None
     clusters: Clusters
+    recall: Recall | None = None
 
 
 def search(collection: Collection, views: Views, settings: Settings, progress: Callable[[int, int], None] | None = None) -> Found:
@@ -113,6 +117,9 @@ def search(collection: Collection, views: Views, settings: Settings, progress: C
     texts = [views.text[index] for index in alive]
     options: dict[str, Any] = {"size": settings.size, "unit": settings.unit, "kernel": settings.kernel, "progress": progress}
     pairs: Pairs | None = None
+    if settings.approximate:
+        pairs, recall = find_approximately(texts, settings.threshold, kernel=settings.kernel, progress=progress, limit=MOST_PAIRS)
+        return Found(collection, views, settings, alive, same, pairs, components(pairs), recall)
     try:
         pairs = find_pairs(texts, settings.threshold, settings.metric, limit=MOST_PAIRS, **options)
         clusters = components(pairs)
