@@ -51,6 +51,18 @@ Views (--view):
 @click.option("--linkage", type=click.Choice(["direct", "complete", "single"]), default="direct", show_default=True,
               help="direct: what goes matches what stays; complete: all of a cluster match; single: whole chains.")  # fmt: skip
 @click.option("--approximate", is_flag=True, help="Faster, and may miss pairs; the recall is estimated and printed.")
+@click.option(
+    "--semantic",
+    metavar="FOLDER",
+    help="Also suggest paraphrases, by the static embeddings in this folder (model2vec); they stay.",
+)
+@click.option(
+    "--semantic-threshold",
+    type=click.FloatRange(0.5, 1.0),
+    default=0.9,
+    show_default=True,
+    help="From which cosine on a pair is suggested.",
+)
 @click.option("--explore", is_flag=True, help="Print how many would go at several thresholds, and stop.")
 @click.option("--review", metavar="FILE", help="Write the pairs for a person to look at: .html, .csv, .jsonl or .parquet.")
 @click.option("--apply", "applied", metavar="REVIEW", help="Obey the decisions of an edited review (.csv, .jsonl, .parquet).")
@@ -96,6 +108,8 @@ def command(**options: Any) -> int:
         return 0
     outcome = decide(found, rank)
     recall = found.recall
+    if options["semantic"]:
+        _suggest(outcome, views, options)
     if options["applied"]:
         from ftdata.dedupe.review import apply_review, read_review
 
@@ -252,6 +266,24 @@ def _write_rows(path: str, collection: Collection, dropped: dict[int, Match], ba
     # What goes is written first: where the disk is full, nothing is lost.
     write_atomically(f"{path}.dropped.jsonl", dropped_lines(collection, dropped, bases or {}))
     write_atomically(path, kept_lines(collection, dropped))
+
+
+def _suggest(outcome: Outcome, views: Views, options: dict[str, Any]) -> None:
+    """Put paraphrases beside what was found: pairs that are near-duplicates already, or whose samples go, are left out."""
+    from ftdata.cli.progress import Progress
+    from ftdata.dedupe.classify import Judgement
+    from ftdata.dedupe.decide import Match
+    from ftdata.dedupe.meaning import load_static, similar
+
+    model = load_static(options["semantic"])
+    alive = [index for index in range(outcome.samples) if index not in outcome.dropped]
+    known = {(match.kept, match.other) for match in outcome.apart} | {(match.other, match.kept) for match in outcome.apart}
+    vectors = model.encode([views.text[index] for index in alive])
+    with Progress("comparing meanings", "pairs") as progress:
+        for left, right, cosine in similar(vectors, options["semantic_threshold"], progress.update):
+            pair = (alive[left], alive[right])
+            if pair not in known:
+                outcome.apart.append(Match(*pair, 100 * cosine, Judgement("paraphrase", 0.0, 0.0, "")))
 
 
 def _exactness(recall: Recall | None) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Five kinds are not duplicates. *variant*: they differ only in what matters, numbers, names, units, negation or opposites
 ("a table for 2", "a table for 12"). *conflict*: the same question, another answer; which one is right is for a person.
 *template*: the same answer to different questions. *shared*: a long text in common, and another question about it.
-*context*: other tools or media beside the same words.
+*context*: other tools or media beside the same words. *paraphrase* is no kind that is found here: pairs of it come from embeddings
+(``ftdata.dedupe.meaning``) and are a suggestion.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ KINDS = {
     "shared": "a long text in common, with another question and answer: two samples",
     "template": "the same answer to another question",
     "context": "the same words beside other tools or media: two samples",
+    "paraphrase": "perhaps the same in other words, by the embeddings you gave: a suggestion",
 }
 # So many words of a question may differ in a conflict: beyond that two questions merely share a text.
 _SMALL, _SMALL_CHARS = 3, 60

@@ -110,7 +110,7 @@ def _add(
         parts = (*_split([message["role"] for message in value["messages"]], texts), "")
     else:
         sample = parse(value, format or detect_row(value))
-        parts, identity = (None if sample.kind == "none" else _parts(sample)), sample_id(sample)
+        parts, identity = (None if sample.kind == "none" else texts_of(sample)), sample_id(sample)
     if parts is None or not "".join(parts[:3]).strip():
         reason = "it holds no text" if parts is not None else "it is no sample"
         found.lost.append((f"{found.inputs[file].path}:{line if line is not None else f'row {row}'}", reason))
@@ -131,7 +131,8 @@ def _split(roles: Sequence[str], texts: Sequence[str]) -> tuple[str, str, str]:
     return "\n".join(texts[:first]), "\n".join(texts[first:last]), "\n".join(texts[last:])
 
 
-def _parts(sample: Sample) -> tuple[str, str, str, str]:
+def texts_of(sample: Sample) -> tuple[str, str, str, str]:
+    """The texts of a sample: system, prompt, answer, and its tools and media."""
     turns = [*sample.messages, *sample.chosen]
     system, prompt, answer = _split([turn.role or "" for turn in turns], [said(turn) for turn in turns])
     if sample.rejected:
