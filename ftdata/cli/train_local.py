@@ -331,10 +331,12 @@ def _train(run: RunFolder, options: dict[str, Any]) -> int:
         show([f"run       {run.path}" + (" (goes on)" if run.state.get("state") == "training" else "")])
         with run.locked():
             if (options["gpus"] or 1) > 1:
+                launch = (
+                    "-m accelerate.commands.launch --multi_gpu --num_machines 1 --mixed_precision no --dynamo_backend no".split()
+                )
                 command = [
                     sys.executable,
-                    "-m",
-                    "accelerate.commands.launch",
+                    *launch,
                     "--num_processes",
                     str(options["gpus"]),
                     "-m",

@@ -71,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, verb):
         url = urlparse(self.path)
-        path, query = re.sub(r"^/v1", "", url.path), parse_qs(url.query)
+        path, query = re.sub(r"^/(v1|openai(?=/))", "", url.path), parse_qs(url.query)
         query = {name: values[-1] for name, values in query.items()}
         trouble = self.trouble_for(verb, path)
         kill = self.kill_now(path)

@@ -294,6 +294,15 @@ def test_a_damaged_run_folder_is_explained_and_nothing_is_sent(played, tmp_path)
     assert not any(request.startswith("POST") for request in played.state["requests"])
 
 
+def test_azure_is_spoken_to_by_its_own_paths_and_header(played, tmp_path, monkeypatch):
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+    service = Service(azure=played.url.removesuffix("/v1"))
+    order = Order("gpt-4.1-mini-2025-04-14", "supervised", {"n_epochs": 2}, azure_tier="developerTier")
+    run, _ = prepare(tmp_path / "run", order, service, FILES)
+    assert go(run, Client(service, deadline=20, pause=0.01)) == "succeeded"
+    assert service.host == "127.0.0.1" and not service.is_openai and len(played.state["jobs"]) == 1
+
+
 def test_two_processes_do_not_work_in_one_run(played, tmp_path):
     run = begin(played, tmp_path / "run")
     with run.locked(), pytest.raises(UsageError, match="another process"):

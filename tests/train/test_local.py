@@ -234,6 +234,29 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(base, t
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_two_processes_train_one_run(base, tokenizer, tmp_path):
+    tokens = gather(sentences(tokenizer, "take this {} {} please") * 3)
+    run = make_run(tmp_path / "run", base, quick("lora", epochs=4), tokens, tokens)
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        "-m",
+        "ftdata.train.local",
+        str(run.path),
+    ]
+    done = subprocess.run(
+        command, env=os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    result = open_run(run.path).state["result"]
+    # Half as many steps as one process takes: each sees half of the data.
+    assert result["steps"] == 20 and result["eval_loss"]["best"] < result["eval_loss"]["before"]
+
+
 def sealed(folder, step):
     path = folder / f"checkpoint-{step}"
     path.mkdir(parents=True)

@@ -213,6 +213,36 @@ def test_what_cannot_be_used_is_explained_before_any_weight_is_loaded(here, argu
     assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr, done.stderr + done.stdout
 
 
+def test_a_full_disk_is_explained_and_leaves_nothing_that_looks_whole(here):
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000));"
+        "from ftdata.__main__ import main; sys.argv = ['ftdata', *sys.argv[1:]]; main()"
+    )
+    arguments = command(*QUICK, "-o", "run")[3:]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=here, env=ENVIRONMENT)
+    assert done.returncode == 1 and "the disk is full" in done.stderr, done.stderr
+    assert not (here / "run/adapter").exists()
+    assert train(here, *QUICK, "-o", "run").returncode == 0
+
+
+def test_training_without_its_libraries_names_them(here):
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'transformers', 'peft', 'accelerate'): sys.modules[name] = None\n"
+        "from ftdata.__main__ import main\n"
+        "sys.argv = ['ftdata', 'train', 'data.jsonl', '--model', './llama', '-o', 'run']\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=here, env=ENVIRONMENT)
+    assert done.returncode == 2 and "ftdata[train]" in done.stderr and not (here / "run").exists()
+
+
+def test_a_hub_model_that_is_not_here_is_explained_offline(here):
+    done = train(here, *QUICK, "--model", "nobody/nothing")
+    assert done.returncode == 2 and "nobody/nothing" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_too_few_samples_for_the_goal_stop_the_run(here):
     write(here / "data.jsonl", ROWS[:20])
     done = train(here, *QUICK, "--goal", "style")

@@ -68,7 +68,8 @@ def _train(run: RunFolder, recipe: Recipe, tokens: TokenSet, held: TokenSet | No
     if recipe.method != "full":
         model = add_adapter(model, recipe)
     trainer, watch = _trainer(run, recipe, device, model, tokens, held, resumed=checkpoint is not None)
-    run.update(state="training")
+    if trainer.is_world_process_zero():
+        run.update(state="training")
     result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if not trainer.is_world_process_zero():
         return {}
@@ -212,21 +213,26 @@ def _explained(recipe: Recipe, work: Any) -> dict[str, Any]:
         raise TrainingError(error.message, error.hint) from None
     except (torch.OutOfMemoryError, MemoryError):
         raise _no_memory(recipe) from None
-    except OSError as error:
-        if error.errno in (28, 122, 27):
+    except Exception as error:
+        # safetensors, torch and the system each have errors of their own for a full disk.
+        text = str(error)
+        if getattr(error, "errno", None) in (27, 28, 122) or any(word in text for word in _DISK_FULL):
             raise TrainingError(
                 "the disk is full", "Free some space; the same command goes on from the last checkpoint."
             ) from None
-        raise
-    except RuntimeError as error:
-        text = str(error)
         if "out of memory" in text.lower() or "can't allocate memory" in text.lower():
             raise _no_memory(recipe) from None
-        if "No space left" in text or "enforce fail at inline_container" in text or "file write failed" in text:
-            raise TrainingError(
-                "the disk is full", "Free some space; the same command goes on from the last checkpoint."
-            ) from None
         raise
+
+
+_DISK_FULL = (
+    "No space left",
+    "File too large",
+    "enforce fail at inline_container",
+    "file write failed",
+    "os error 28",
+    "os error 27",
+)
 
 
 def _no_memory(recipe: Recipe) -> TrainingError:
