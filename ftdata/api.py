@@ -12,6 +12,7 @@ from ftdata.types import Report, Severity
 if TYPE_CHECKING:
     from ftdata.dedupe.collect import Collection
     from ftdata.dedupe.result import NearDuplicates
+    from ftdata.judge.known import Hider
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Names = str | Sequence[str]
@@ -32,11 +33,14 @@ def lint(
     fail_on: Severity | Literal["never"] = "error",
     jobs: int | None = None,
     count_tokens: bool = True,
+    since: str | None = None,
+    baseline: str | os.PathLike[str] | None = None,
 ) -> Report:
     """Judge data files and return the report that ``ftdata lint`` prints.
 
     ``config`` is a file, a mapping with the fields of one, or ``None`` for no configuration: a library call does
-    not look around in the working directory. Raises UsageError for unknown names and missing paths, ConfigError
+    not look around in the working directory. ``since`` names a commit: only what is new counts, and ``report.changes`` tells what
+    changed. ``baseline`` is a file of ``ftdata baseline``; its findings, and those that the configuration suppresses, do not count. Raises UsageError for unknown names and missing paths, ConfigError
     for a configuration that cannot be used; an input that cannot be read is in ``report.inputs`` with its error.
     """
     from ftdata.config import Config, load_config
@@ -58,11 +62,24 @@ def lint(
         ignore=_names(ignore),
         tokenizer=tokenizer or data.get("tokenizer"),
     )
-    return judge(
-        _paths(paths),
-        choice,
-        Options(format=format, eval_paths=_paths(eval), jobs=jobs, fail_on=fail_on, count_tokens=count_tokens),
-    )
+    accepted = os.fspath(baseline) if baseline else str(settings.folder / data["baseline"]) if data.get("baseline") else None
+    hide: list[Hider] = []
+    if data.get("suppress"):
+        from ftdata.judge.suppress import Suppressions, read_suppressions
+
+        hide.append(Suppressions(read_suppressions(data, settings.origin), settings.origin, str(settings.folder)))
+    if accepted:
+        from ftdata.judge.baseline import KnownFindings, read_baseline
+
+        hide.append(KnownFindings(read_baseline(accepted)))
+    options = Options(
+        format=format, eval_paths=_paths(eval), jobs=jobs, fail_on=fail_on, count_tokens=count_tokens, hide=tuple(hide)
+    )  # fmt: skip
+    if since is None:
+        return judge(_paths(paths), choice, options)
+    from ftdata.judge.since import judge_since
+
+    return judge_since(_paths(paths), choice, options, since)
 
 
 def find_near_duplicates(

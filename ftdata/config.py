@@ -82,6 +82,8 @@ def _check(data: dict[str, Any], path: Path) -> dict[str, Any]:
         fail_on: Literal["error", "warning", "info", "never"] | None = Field(None, alias="fail-on")
         output_format: str | None = Field(None, alias="output-format")
         train: dict[str, Any] | None = None
+        baseline: str | None = None
+        suppress: list[dict[str, Any]] | None = None
 
     try:
         checked = File.model_validate(data)

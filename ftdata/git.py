@@ -59,18 +59,21 @@ class Repository:
         """
         if not ref or ref.startswith("-") or "\0" in ref:
             raise UsageError(f"--since {ref!r}: no name of a commit, branch or tag", "For example --since origin/main.")
-        found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        found = self._run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         commit = found.stdout.decode("ascii", "replace").strip()
         if found.returncode or not _is_id(commit):
             raise UsageError(f"--since {ref}: git knows no such commit, branch or tag here", self._missing(ref))
-        head = self._run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-        if head.returncode:
+        if not self.find_head():
             return Base(ref, commit, "the current branch has no commit yet")
         shared = self._run("merge-base", commit, "HEAD").stdout.decode("ascii", "replace").split()
         if shared and _is_id(shared[0]):
             return Base(ref, shared[0])
         why = "this clone is shallow" if self.is_shallow() else "they have no history in common"
         return Base(ref, commit, f"no common commit of {ref} and the current branch is known ({why}): compared with {ref} itself")
+
+    def find_head(self) -> str:
+        """The commit of the working tree; "" where there is none yet."""
+        return self._run("rev-parse", "--verify", "--quiet", "HEAD^{commit}").stdout.decode("ascii", "replace").strip()
 
     def _missing(self, ref: str) -> str:
         if self.is_shallow():

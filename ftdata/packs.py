@@ -15,11 +15,12 @@ from typing import Any
 import yaml
 
 from ftdata.errors import ConfigError, UsageError, suggest
+from ftdata.expectations import check_expectations
 from ftdata.rule import RULES, Rule, find_rule
 from ftdata.types import SEVERITIES
 
 FIELDS = {
-    "name", "title", "description", "extends", "target", "goal", "models", "facts", "select", "ignore", "rules", "custom",
+    "name", "title", "description", "extends", "target", "goal", "models", "facts", "select", "ignore", "rules", "custom", "expectations",
 }  # fmt: skip
 RULE_FIELDS = {"severity", "error", "warning", "because", "source", "date_read", "suppressible"}
 CUSTOM_FIELDS = {"code", "name", "severity", "where", "message", "help"}
@@ -143,6 +144,7 @@ def check_pack(data: Mapping[str, Any], where: str) -> None:
     check_selectors(data.get("ignore") or [], f"{where}: ignore")
     check_rules(data.get("rules") or {}, where)
     check_custom(data.get("custom") or [], where)
+    check_expectations(data.get("expectations") or [], where)
     for model, entry in (data.get("models") or {}).items():
         check_rules(entry.get("rules") or {}, f"{where}: models.{model}")
 

@@ -226,7 +226,9 @@ Status = Literal["clean", "found", "suppressed", "skipped"]
 class Verdict:
     """What one rule says about the whole input. ``count`` findings of ``of`` judged; ``reason`` if skipped.
 
-    ``tokens`` are the tokens per epoch of the samples concerned, ``None`` where not counted.
+    ``tokens`` are the tokens per epoch of the samples concerned, ``None`` where not counted. ``hidden`` counts the findings
+    that are known and left out, by why: "baseline", "suppressed", "base" (the commit of ``--since`` had them). A rule of which
+    all findings are hidden is *suppressed*.
     """
 
     code: str
@@ -241,6 +243,7 @@ class Verdict:
     help: str | None = None
     notes: list[str] = field(default_factory=list)
     fixable: str | None = None
+    hidden: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -262,8 +265,55 @@ class InputReport:
 
 
 @dataclass(slots=True)
+class Pair:
+    """A sample and its partner: what it was before an edit, or what it nearly equals. ``score`` is 0 to 100.
+
+    ``difference`` names the words that differ; ``of`` says which of the two it is: "edited" or "near".
+    """
+
+    of: Literal["edited", "near"]
+    path: str
+    line: int | None
+    row: int
+    sample: str
+    other_path: str
+    other_line: int | None
+    other_row: int
+    other_sample: str
+    score: float
+    difference: str
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a change does to the sample set, by the hashes of samples: ``ref`` as named, ``commit`` compared with.
+
+    ``unchanged`` counts those that stand where they stood, ``moved`` those that stand elsewhere; ``before`` and ``facts`` of the
+    report are the facts on both sides. ``files`` maps each path to what became of it ("changed", "same", "new", "removed",
+    "renamed from PATH"); ``pairs`` holds the first edited samples and near-duplicates, ``near`` counts all of the latter (``None``
+    where they were not searched for). ``notes`` say what the comparison could not know.
+    """
+
+    ref: str
+    commit: str | None
+    added: int = 0
+    removed: int = 0
+    edited: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    near: int | None = None
+    before: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    pairs: list[Pair] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Report:
-    """Everything a lint run says. ``exit_code`` follows ``fail_on``; 2 where an input could not be judged."""
+    """Everything a lint run says. ``exit_code`` follows ``fail_on``; 2 where an input could not be judged.
+
+    ``changes`` says what changed since a commit, where only that was judged.
+    """
 
     version: str
     inputs: list[InputReport]
@@ -275,6 +325,16 @@ class Report:
     seconds: float = 0.0
     fail_on: Severity | Literal["never"] = "error"
     fail_on_skip: bool = False
+    changes: Changes | None = None
+
+    @property
+    def hidden(self) -> dict[str, int]:
+        """How many findings are known and left out, by why."""
+        counts: dict[str, int] = {}
+        for verdict in self.verdicts:
+            for why, count in verdict.hidden.items():
+                counts[why] = counts.get(why, 0) + count
+        return counts
 
     @property
     def counts(self) -> dict[Severity, int]:

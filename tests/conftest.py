@@ -36,6 +36,12 @@ def no_network(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path_factory):
+    """Results of lint runs are kept beside the tests' files, not in the home of whoever runs them."""
+    monkeypatch.setenv("FTDATA_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture
 def write_jsonl(tmp_path):
     """Write rows as JSON Lines and return the path."""

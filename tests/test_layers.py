@@ -26,15 +26,17 @@ ALLOWED = {
     "merge": {"types", "errors", "formats", "write", "convert", "scan", "write_rows", "dedupe"},
     "preview": {"types", "errors", "formats", "read", "measure", "judge", "convert", "report", "template", "train", "scan"},
     "split": {"types", "errors", "read", "formats", "measure", "dedupe", "write"},
-    "train": {"types", "errors", "rule", "read", "formats", "measure", "template", "checks", "judge", "dedupe", "split", "write", "packs"},
+    "train": {"types", "errors", "rule", "read", "formats", "measure", "template", "checks", "judge", "dedupe", "split", "write", "packs", "report"},
     "measure": {"types", "errors", "rule", "formats"},
     "checks": {"types", "rule", "measure", "checks"},
     "report": {"types", "errors"},
     "write": {"types", "errors"},
-    "packs": {"types", "errors", "rule"},
+    "packs": {"types", "errors", "rule", "expectations"},
+    "expectations": {"types", "errors"},
     "config": {"types", "errors"},
+    "git": {"types", "errors"},
     "plugins": {"errors", "rule", "measure", "packs"},
-    "judge": {"types", "errors", "rule", "read", "formats", "measure", "checks", "packs", "config", "template", "plugins", "dedupe"},
+    "judge": {"types", "errors", "rule", "read", "formats", "measure", "checks", "packs", "config", "template", "plugins", "dedupe", "git", "write", "expectations"},
 }
 HEAVY = {"polars", "pydantic", "tiktoken", "rapidfuzz", "yaml", "numba", "numpy", "orjson", "torch", "openai", "transformers"}
 

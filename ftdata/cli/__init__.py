@@ -22,6 +22,11 @@ COMMANDS = {
     "chat": "Talk to a trained model, or to its base.",
     "eval": "Compare a trained model with its base on data that it has not seen.",
     "export": "Write a trained model as one folder, as GGUF, or for Ollama; proven to be the same.",
+    "diff": "Compare two files or folders as sets of samples: what was added, edited, moved.",
+    "baseline": "Accept the findings that are there, so that only new ones count.",
+    "report": "Great Expectations' Data Docs and suites of the verdicts.",
+    "init": "Set up a repository: configuration, workflow and hook.",
+    "cache": "Show or clear the results that lint keeps of unchanged files.",
     "rule": "Explain a rule, or list all of them.",
 }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftdata.cli.options import eval_paths, find_settings, judging, make_choice
+from ftdata.cli.options import eval_paths, find_settings, hiders, judging, make_choice
 
 if TYPE_CHECKING:
     from ftdata.config import Config
@@ -33,6 +33,13 @@ FORMATS = ("full", "concise", "json", "json-lines", *PLATFORMS)
     help="How to print: full (default), one finding a line, for machines, or for a CI platform.",
 )
 @click.option("-o", "--output-file", metavar="FILE", help="Write the report to a file.")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    metavar="FORMAT:FILE",
+    help="Also write the report in this format, as sarif:out.sarif; repeatable.",
+)
 @click.option("--findings", "findings_path", metavar="FILE", help="Also write every finding to a Parquet file.")
 @click.option("--statistics", is_flag=True, help="Print counts per rule only.")
 @click.option(
@@ -47,6 +54,8 @@ FORMATS = ("full", "concise", "json", "json-lines", *PLATFORMS)
     type=click.Choice(["error", "warning", "info", "never"]),
     help="Exit 1 from this severity on (default: error).",
 )
+@click.option("--since", metavar="REF", help="Only what is new since this commit, branch or tag: --since origin/main.")
+@click.option("--baseline", metavar="FILE", help="Leave out the findings of this file; `ftdata baseline create` makes it.")
 @click.option("--fail-on-skip", is_flag=True, help="Exit 1 if a rule was skipped.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 in spite of findings.")
 @click.option(
@@ -61,6 +70,10 @@ FORMATS = ("full", "concise", "json", "json-lines", *PLATFORMS)
 @click.option("--fix", is_flag=True, help="First repair what is safe to repair, in place; then judge what remains.")
 @click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: also fixes that drop samples or change what is said.")
 @click.option("--diff", is_flag=True, help="Print what --fix would do as a patch, and write nothing.")
+@click.option(
+    "--cache-dir", metavar="FOLDER", envvar="FTDATA_CACHE_DIR", help="Where results are kept (default: ~/.cache/ftdata)."
+)
+@click.option("--no-cache", is_flag=True, envvar="FTDATA_NO_CACHE", help="Judge again, though nothing has changed.")
 @click.option("--show-rules", is_flag=True, help="Print the rules that would run, and where each value comes from.")
 def command(**options: Any) -> int:
     """Judge data files: what a provider rejects, what trains a model wrongly.
@@ -68,7 +81,8 @@ def command(**options: Any) -> int:
     PATHS are files, folders, globs, or - for standard input: JSONL, JSON, CSV, TSV or Parquet, also .gz and .zst.
     """
     from ftdata.errors import UsageError
-    from ftdata.judge.run import Options, judge
+    from ftdata.judge import cache
+    from ftdata.judge.run import Options
 
     config = find_settings(options)
     data = config.data
@@ -79,7 +93,8 @@ def command(**options: Any) -> int:
     output = options["output_format"] or data.get("output-format") or "full"
     if output not in FORMATS:
         raise UsageError(f"unknown output format '{output}'", f"Known: {', '.join(FORMATS)}.")
-    for written in (options["output_file"], options["findings_path"]):
+    reports = [_report_of(text) for text in options["reports"]]
+    for written in (options["output_file"], options["findings_path"], *(path for _, path in reports)):
         if written and any(os.path.realpath(written) == os.path.realpath(path) for path in options["paths"]):
             raise UsageError(f"{written} is an input; a report is not written over it", "Choose another name.")
     fixed = _fix(options, config) if options["fix"] or options["diff"] else 0
@@ -88,24 +103,35 @@ def command(**options: Any) -> int:
     from ftdata.cli.progress import Progress
 
     with Progress("linting") as progress:
-        report = judge(
-            options["paths"],
-            choice,
-            Options(
-                format=options["format_"],
-                eval_paths=eval_paths(options, config),
-                jobs=options["jobs"],
-                fail_on=options["fail_on"] or data.get("fail-on") or "error",
-                fail_on_skip=options["fail_on_skip"],
-                progress=progress.update,
-                count_tokens=not options["no_tokens"],
-            ),
+        how = Options(
+            format=options["format_"],
+            eval_paths=eval_paths(options, config),
+            jobs=options["jobs"],
+            fail_on=options["fail_on"] or data.get("fail-on") or "error",
+            fail_on_skip=options["fail_on_skip"],
+            progress=progress.update,
+            count_tokens=not options["no_tokens"],
+            hide=hiders(options, config),
         )
+        kept = None if options["no_cache"] else cache.Cache(Path(options["cache_dir"] or cache.default_folder()))
+        report = cache.lint(kept, options["paths"], choice, how, options["since"])
     if options["findings_path"]:
         _write_findings(report, options["findings_path"])
+    for format_, path in reports:
+        _write(_render(report, format_, options | {"output_file": path}), path)
     _write(_render(report, output, options), options["output_file"], colour=output == "full")
     code = 2 if fixed == 2 else report.exit_code
     return 0 if options["exit_zero"] and code == 1 else code
+
+
+def _report_of(text: str) -> tuple[str, str]:
+    """A format and a file from FORMAT:FILE."""
+    from ftdata.errors import UsageError
+
+    name, sign, path = text.partition(":")
+    if not sign or not path or name not in FORMATS:
+        raise UsageError(f"--report {text}: is no FORMAT:FILE", f"As sarif:out.sarif. Formats: {', '.join(FORMATS)}.")
+    return name, path
 
 
 def _fix(options: dict[str, Any], config: Config) -> int:
@@ -139,6 +165,7 @@ def _render(report: Report, output: str, options: dict[str, Any]) -> Iterable[st
 
 
 def _for_platform(report: Report, output: str) -> Iterable[str]:
+    import ftdata.checks  # noqa: F401  (fills RULES, which a run from the cache has not)
     from ftdata.report import github, gitlab, junit, markdown, rdjson, sarif
     from ftdata.rule import RULES
 

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from ftdata.config import Config
+    from ftdata.judge.known import Hider
     from ftdata.judge.select import Choice
 
 _OPTIONS = (
@@ -83,6 +84,29 @@ def make_choice(options: dict[str, Any], config: Config) -> Choice:
 def eval_paths(options: dict[str, Any], config: Config) -> tuple[str, ...]:
     """The evaluation files that the options name, else those of the configuration."""
     return options["evals"] or tuple(str(config.folder / path) for path in config.data.get("eval") or ())
+
+
+def find_baseline(options: dict[str, Any], config: Config) -> str | None:
+    """The path of the baseline that the options name, else that of the configuration."""
+    configured = config.data.get("baseline")
+    path: str | None = options.get("baseline") or (str(config.folder / configured) if configured else None)
+    return path
+
+
+def hiders(options: dict[str, Any], config: Config, *, baseline: bool = True) -> tuple[Hider, ...]:
+    """What hides findings: the suppressions of the configuration, and the baseline."""
+    found: list[Hider] = []
+    if config.data.get("suppress"):
+        from ftdata.judge.suppress import Suppressions, read_suppressions
+
+        entries = read_suppressions(config.data, config.origin)
+        found.append(Suppressions(entries, config.origin, str(config.folder)))
+    path = find_baseline(options, config) if baseline else None
+    if path:
+        from ftdata.judge.baseline import KnownFindings, read_baseline
+
+        found.append(KnownFindings(read_baseline(path)))
+    return tuple(found)
 
 
 def split(values: Iterable[str]) -> tuple[str, ...]:

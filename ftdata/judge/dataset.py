@@ -48,7 +48,7 @@ class Dataset:
         """``format`` and ``mapping`` are those that the rows were parsed with."""
         self.table = table
         self.files = files
-        self._format = format
+        self.format = format
         self._mapping = mapping
         self._fetched: dict[int, Sample | None] = {}
 
@@ -103,7 +103,7 @@ class Dataset:
                     values = read_rows(item, [place for _, place in wanted])
             for (index, _), value in zip(wanted, values, strict=True):
                 known = value is not None
-                self._fetched[index] = parse(value, self._format or detect_row(value), self._mapping) if known else None
+                self._fetched[index] = parse(value, self.format or detect_row(value), self._mapping) if known else None
         return [self._fetched[index] for index in indexes]
 
     def turns(self, indexes: Sequence[int], turn: Turn) -> list[Message | None]:
@@ -161,7 +161,7 @@ class Dataset:
             if (counted.report.role == "eval") == held and counted.item is not None
         ]
         items = [item for number in files if (item := self.files[number].item) is not None]
-        collection = collect([item.file for item in items], format=self._format) if items else Collection()
+        collection = collect([item.file for item in items], format=self.format) if items else Collection()
         table = self.table.with_row_index("index").filter(pl.col("file").is_in(files))
         at = {(file, row): index for index, file, row in table.select("index", "file", "row").iter_rows()}
         places = zip(collection.file, collection.row, strict=True)

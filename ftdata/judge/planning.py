@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ftdata.errors import ConfigError, MissingTokenizer, UsageError, suggest
+from ftdata.judge.expected import columns_of
 from ftdata.judge.guard import Guard
 from ftdata.judge.plan import Plan, Step
 from ftdata.judge.select import Selected, Selection
@@ -73,6 +74,7 @@ def make_plan(
         steps.append(Step(selected.rule.name, selected.params, key, selected.where, selected.rule.message, number in skipped))
     if count_tokens and not tokenizers:
         _reference_tokenizer(selection, tokenizers, missing)
+    columns += columns_of(selection)
     return Plan(
         steps=tuple(steps),
         columns=tuple(dict.fromkeys(columns)),

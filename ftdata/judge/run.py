@@ -16,8 +16,10 @@ from ftdata import __version__
 from ftdata.errors import ReadError
 from ftdata.judge.dataset import Dataset, FileCounts, turn_of
 from ftdata.judge.excerpt import describe, excerpt, fill
+from ftdata.judge.expected import judge_expectations
 from ftdata.judge.findings import FindingTable
 from ftdata.judge.guard import Guard
+from ftdata.judge.known import Examined, Hider, leave_out
 from ftdata.judge.piece import FINDING_COLUMNS, PieceResult
 from ftdata.judge.plan import Plan
 from ftdata.judge.planning import check_custom, check_format, make_plan
@@ -53,6 +55,7 @@ class Options:
     fail_on_skip: bool = False
     progress: Progress | None = None
     count_tokens: bool = True
+    hide: tuple[Hider, ...] = ()
 
 
 @dataclass(slots=True)
@@ -69,9 +72,14 @@ class _Run:
 
 def judge(paths: Sequence[str], choice: Choice, options: Options) -> Report:
     """Judge the inputs and return the report. Raises UsageError or ConfigError before any row is read."""
+    started = time.perf_counter()
+    return conclude(examine(paths, choice, options), choice, options, started)
+
+
+def examine(paths: Sequence[str], choice: Choice, options: Options) -> Examined:
+    """Judge the inputs by every rule. Raises UsageError or ConfigError before any row is read."""
     from ftdata.read import find_files
 
-    started = time.perf_counter()
     files = find_files(paths)
     held = find_files(options.eval_paths) if options.eval_paths else []
     evals = {os.path.realpath(path) for path in held}
@@ -106,7 +114,7 @@ def judge(paths: Sequence[str], choice: Choice, options: Options) -> Report:
     for counted, future in zip(run.files, hashes, strict=True):
         if future is not None and not counted.report.error:
             counted.report.sha256 = future.result()
-    return _report(run, skipped, choice, options, started)
+    return _examined(run, skipped, options)
 
 
 def _open(files: Sequence[str], evals: set[str]) -> tuple[list[Input | None], list[FileCounts]]:
@@ -186,7 +194,8 @@ def _collect(run: _Run, number: int, result: PieceResult) -> None:
     run.tables.append(table)
     if result.findings.step:
         frame = pl.DataFrame(
-            {name: getattr(result.findings, name) for name in FINDING_COLUMNS}, schema=_finding_schema()
+            {name: getattr(result.findings, name) for name in FINDING_COLUMNS} | {"other": [None] * len(result.findings.step)},
+            schema=_finding_schema(),
         ).with_columns(
             pl.lit(number, dtype=pl.UInt16).alias("file"),
             pl.when(pl.col("row") >= 0).then(pl.col("row") + run.base).alias("row"),
@@ -200,15 +209,14 @@ def _finding_schema() -> dict[str, Any]:
 
     return {
         "step": pl.UInt16, "row": pl.Int64, "line": pl.UInt32, "column": pl.UInt32, "pointer": pl.String,
-        "message": pl.String, "where": pl.String, "excerpt": pl.String, "start": pl.UInt32, "end": pl.UInt32,
+        "message": pl.String, "where": pl.String, "excerpt": pl.String, "start": pl.UInt32, "end": pl.UInt32, "other": pl.Int64,
     }  # fmt: skip
 
 
-def _report(run: _Run, skipped: dict[int, str], choice: Choice, options: Options, started: float) -> Report:
+def _examined(run: _Run, skipped: dict[int, str], options: Options) -> Examined:
     import polars as pl
 
     from ftdata.formats import summarise
-    from ftdata.judge.facts import collect_facts
 
     for counted in run.files:
         _name_format(counted, summarise(counted.report.formats) if counted.report.formats else None)
@@ -216,7 +224,13 @@ def _report(run: _Run, skipped: dict[int, str], choice: Choice, options: Options
     tokens = next((c for c in dataset.table.columns if c.startswith("n_tokens@")), None)
     _judge_dataset(run, dataset, skipped)
     _judge_folders(run, dataset, skipped)
-    rules = run.selection.rules
+    rules = [*run.selection.rules]
+    for selected, hits, reason in judge_expectations(run.selection, dataset, tokens):
+        if reason is not None:
+            skipped[len(rules)] = reason
+        elif hits:
+            run.findings.append(_hit_table(len(rules), selected, hits, dataset))
+        rules.append(selected)
     schema = _finding_schema() | {"file": pl.UInt16}
     frame = pl.concat(run.findings) if run.findings else pl.DataFrame(schema=schema)
     frame = _without_repeated_errors(frame, run)
@@ -224,18 +238,28 @@ def _report(run: _Run, skipped: dict[int, str], choice: Choice, options: Options
     if run.guard.failed:
         frame = frame.filter(~pl.col("step").is_in(list(run.guard.failed)))
     frame = complete(frame, dataset, rules, tokens)
-    verdicts, frame = make_verdicts(frame, dataset, rules, skipped)
+    return Examined(rules, dataset, frame, skipped, run.selection.plugins, tokens)
+
+
+def conclude(examined: Examined, choice: Choice, options: Options, started: float) -> Report:
+    """Decide which findings count, and return the report. ``started`` is when the run began, by ``time.perf_counter``."""
+    from ftdata.judge.facts import collect_facts
+
+    frame, rules, dataset = examined.frame, list(examined.rules), examined.dataset
+    for hider in options.hide:
+        frame = leave_out(frame, hider.hide(examined), rules)
+    verdicts, frame = make_verdicts(frame, dataset, rules, examined.skipped)
     verdicts += [
         Verdict("plugin", plugin.name, "skipped", "info", reason=f"{plugin.package} could not be loaded: {plugin.problem}")
-        for plugin in run.selection.plugins if plugin.problem is not None
+        for plugin in examined.plugins if plugin.problem is not None
     ]  # fmt: skip
     table = FindingTable(frame.sort("path", "line", "column", "code", "step", nulls_last=True, maintain_order=True), rules)
     return Report(
         version=__version__,
-        inputs=[counted.report for counted in run.files],
+        inputs=[counted.report for counted in dataset.files],
         verdicts=verdicts,
         findings=table,
-        facts=collect_facts(dataset, tokens),
+        facts=collect_facts(dataset, examined.tokens),
         targets=choice.targets,
         goal=choice.goal,
         seconds=time.perf_counter() - started,
@@ -327,6 +351,7 @@ def _hit_table(number: int, selected: Selected, hits: list[Hit], dataset: Datase
     columns: dict[str, list[Any]] = {name: [None] * len(hits) for name in FINDING_COLUMNS}
     columns["step"] = [number] * len(hits)
     columns["row"] = [found.row for found in hits]
+    columns["other"] = [found.other for found in hits]
     columns["line"] = [place[1] if place else None for place in places]
     columns["column"] = [1 if place and place[1] is not None else None for place in places]
     columns["message"] = messages

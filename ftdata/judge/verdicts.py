@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+# Why a finding is left out: the commit compared with had it. Others are "baseline" and "suppressed".
+BASE = "base"
+
+
 def complete(frame: pl.DataFrame, dataset: Dataset, rules: Sequence[Selected], tokens: str | None) -> pl.DataFrame:
-    """Add path, rule, severity, the sample's hash and its tokens to each finding."""
+    """Add path, rule, severity, the sample's hash and its tokens to each finding, and the hash of the other sample it names."""
     import polars as pl
 
     table = dataset.table.with_row_index("at").select(
@@ -40,8 +44,10 @@ def complete(frame: pl.DataFrame, dataset: Dataset, rules: Sequence[Selected], t
             "path": pl.Series([counted.report.path for counted in dataset.files], dtype=pl.String),
         }
     )
+    partner = dataset.table.with_row_index("other").select(pl.col("other").cast(pl.Int64), pl.col("id").alias("partner"))
     return (
         frame.join(table, on="row", how="left", maintain_order="left")
+        .join(partner, on="other", how="left", maintain_order="left")
         .join(of_step, on="step", how="left", maintain_order="left")
         .join(of_file, on="file", how="left", maintain_order="left")
         .rename({"row": "at", "number": "row"})
@@ -51,12 +57,25 @@ def complete(frame: pl.DataFrame, dataset: Dataset, rules: Sequence[Selected], t
 def make_verdicts(
     frame: pl.DataFrame, dataset: Dataset, rules: Sequence[Selected], skipped: Mapping[int, str]
 ) -> tuple[list[Verdict], pl.DataFrame]:
-    """Return what each rule says about the whole input, and the findings with the severity that budgets give them."""
+    """Return what each rule says about the whole input, and the findings that count, with the severity that budgets give.
+
+    Where ``frame`` has a column ``hidden`` (why a finding is known, else null), those are counted apart and left out. A budget
+    is about the whole set: what the commit of ``--since`` had counts for it, what is accepted by a person does not.
+    """
     import polars as pl
 
     kinds: Counter[str] = Counter()
     for counted in dataset.files:
         kinds.update(counted.kinds)
+    weighed: dict[int, int] = {}
+    hidden: dict[int, dict[str, int]] = {}
+    if "hidden" in frame.columns:
+        of_set = frame.filter(pl.col("hidden").is_null() | (pl.col("hidden") == BASE))
+        weighed = dict(of_set.group_by("step").agg(pl.col("at").n_unique()).iter_rows())
+        known = frame.filter(pl.col("hidden").is_not_null()).group_by("step", "hidden").len().sort("step", "hidden")
+        for step, why, count in known.iter_rows():
+            hidden.setdefault(step, {})[why] = count
+        frame = frame.filter(pl.col("hidden").is_null()).drop("hidden")
     counts = {
         row["step"]: row
         for row in frame.group_by("step").agg(
@@ -74,16 +93,18 @@ def make_verdicts(
         verdict = Verdict(
             code=rule.code, name=rule.name, status="clean", severity=selected.severity, of=of,
             targets=selected.targets, help=_filled(rule.help, selected.params), fixable=rule.fix_safety,
-            notes=[f"{target}: {words}" for target, words in selected.because.items()],
+            notes=[f"{target}: {words}" for target, words in selected.because.items()], hidden=hidden.get(number, {}),
         )  # fmt: skip
         if number in skipped:
             verdict.status, verdict.reason = "skipped", skipped[number]
         elif counted_row:
             verdict.status, verdict.count = "found", counted_row["n"]
             verdict.tokens = counted_row["tokens"] if has_tokens and rule.scope != "file" else None
-            verdict.severity = budgeted(selected, counted_row["samples"], of)
+            verdict.severity = budgeted(selected, weighed.get(number, counted_row["samples"]), of)
             if verdict.severity != selected.severity:
                 changed[number] = verdict.severity
+        elif verdict.hidden:
+            verdict.status = "suppressed"
         verdicts.append(verdict)
     if changed:
         frame = frame.with_columns(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ftdata.report.escape import escape
+from ftdata.report.known import verdict_words
 from ftdata.types import Report
 
 
@@ -26,3 +27,5 @@ def render(report: Report) -> Iterator[str]:
     for verdict in report.verdicts:
         if verdict.status == "skipped":
             yield f"skipped {verdict.code} {verdict.name}: {escape(verdict.reason or '')}"
+        if verdict.hidden:
+            yield f"known {verdict.code} {verdict.name}: {escape(verdict_words(verdict, report.changes))}"

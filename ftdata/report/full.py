@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from ftdata.report.escape import escape, escape_marked, width
+from ftdata.report.known import change_lines, hidden_words, verdict_words
 from ftdata.types import SEVERITIES, Finding, InputReport, Report, Severity, Verdict
 
 Style = Callable[..., str]
@@ -34,7 +35,16 @@ def render(report: Report, examples: int = 3, style: Style = plain) -> Iterator[
             yield f"{style('skipped', fg='magenta')} {verdict.name} {verdict.code}: {escape(verdict.reason or '')}"
     if any(verdict.status == "skipped" for verdict in report.verdicts):
         yield ""
+    yield from changed(report, style)
     yield from summary(report, style)
+
+
+def changed(report: Report, style: Style = plain) -> Iterator[str]:
+    """Yield what changed since a commit, with an empty line after it, where only that was judged."""
+    for number, line in enumerate(change_lines(report)):
+        yield style(escape(line), bold=True) if number == 0 else escape(line)
+    if report.changes is not None:
+        yield ""
 
 
 def _worst_first(verdict: Verdict) -> tuple[int, int, str]:
@@ -58,6 +68,8 @@ def _rule(report: Report, verdict: Verdict, examples: int, style: Style) -> Iter
         yield f"  {style('help:', fg='cyan')} {verdict.help}"
     for note in verdict.notes:
         yield f"  {style('note:', fg='cyan')} {escape(note)}"
+    if verdict.hidden:
+        yield f"  {style('known:', fg='cyan')} {escape(verdict_words(verdict, report.changes))}"
 
 
 def _examples(report: Report, verdict: Verdict, limit: int) -> tuple[list[Finding], int]:
@@ -128,11 +140,14 @@ def summary(report: Report, style: Style = plain) -> Iterator[str]:
     failed = len(report.inputs) - len(read)
     words += [f"{skipped} rule{'s' if skipped != 1 else ''} skipped"] if skipped else []
     words += [style(f"{failed} file{'s' if failed != 1 else ''} could not be judged", fg="red", bold=True)] if failed else []
+    known = hidden_words(report)
     if words:
         yield "Found " + ", ".join(words) + "."
         yield from _fixable(report)
     elif read:
-        yield style("All checks passed.", fg="green", bold=True)
+        yield style("Nothing new." if known else "All checks passed.", fg="green", bold=True)
+    if known:
+        yield f"{escape(known)}."
 
 
 def _fixable(report: Report) -> Iterator[str]:
@@ -168,3 +183,5 @@ def statistics(report: Report) -> Iterator[str]:
     for verdict in report.verdicts:
         if verdict.status == "skipped":
             yield f"{'-':>{widest}}  skipped  {verdict.code}  {verdict.name}: {escape(verdict.reason or '')}"
+        if verdict.hidden:
+            yield f"{'-':>{widest}}  known    {verdict.code}  {verdict.name}: {escape(verdict_words(verdict, report.changes))}"

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from ftdata.report.choose import examples, found, listed
 from ftdata.report.escape import escape
-from ftdata.report.full import summary
+from ftdata.report.full import changed, summary
+from ftdata.report.known import hidden_words
 from ftdata.report.places import Places, line
 from ftdata.types import SEVERITIES, Finding, Report, Severity, Verdict
 
@@ -54,8 +55,10 @@ def render(report: Report, root: str | None = None) -> Iterator[str]:
         yield _annotation(verdict, first[verdict.code, verdict.targets], places)
     notes = [f"not shown for want of room, see the log or the summary: {listed(out)}"] if out else []
     notes += [_skipped(skipped)] if skipped else []
+    notes += [words] if (words := hidden_words(report)) else []
     if notes:
         yield _command("notice", "ftdata", ". ".join(notes))
+    yield from changed(report)
     yield from summary(report)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ftdata.report.choose import choose, digest, listed
 from ftdata.report.emit import separated
 from ftdata.report.escape import escape
+from ftdata.report.known import hidden_words
 from ftdata.report.places import Places, cut, line
 from ftdata.types import Report, Severity
 
@@ -51,9 +52,12 @@ def _issues(report: Report, places: Places) -> Iterator[dict[str, Any]]:
         notes.append(("blocker", f"{len(unread) - MOST_UNREAD:,} more files cannot be judged"))
     if choice.left_out:
         notes.append(("info", f"left out of this report for want of room: {listed(choice.left_out)}"))
+    known = hidden_words(report)
+    if known:
+        notes.append(("info", known))
     path = places.shown(report.inputs[0].path) if report.inputs else "."
     for level, words in notes:
-        yield _issue("ftdata", words, level, path, 1, digest("note", level))
+        yield _issue("ftdata", words, level, path, 1, digest("note", level, *["known"] * (words == known)))
 
 
 def _issue(name: str, words: str, level: str, path: str, begin: int, fingerprint: str) -> dict[str, Any]:

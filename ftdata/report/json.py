@@ -27,6 +27,7 @@ def render(report: Report) -> Iterator[str]:
         "counts": report.counts,
         "inputs": [_input(item) for item in report.inputs],
         "facts": report.facts,
+        "changes": asdict(report.changes) if report.changes is not None else None,
         "verdicts": [_verdict(verdict) for verdict in report.verdicts],
     }
     text = _dump(head)

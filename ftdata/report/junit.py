@@ -15,6 +15,7 @@ from itertools import islice
 
 from ftdata.report.choose import found
 from ftdata.report.escape import escape
+from ftdata.report.known import verdict_words
 from ftdata.report.places import Places, cut, line, named
 from ftdata.types import SEVERITIES, Finding, Report, Verdict
 
@@ -115,6 +116,8 @@ def _found(verdict: Verdict, count: int, findings: list[Finding], report: Report
     lines = [f"{named(finding.location, places)}: {line(finding.message, MOST_MESSAGE)}" for finding in findings]
     if count > len(findings):
         lines.append(f"... and {count - len(findings):,} more")
+    if verdict.hidden:
+        lines.append(f"known: {escape(verdict_words(verdict, report.changes))}")
     if verdict.help:
         lines.append(f"help: {escape(verdict.help)}")
     message = f"{count:,} {verdict.severity if count == 1 or verdict.severity == 'info' else verdict.severity + 's'}"
@@ -127,13 +130,15 @@ def _settled(verdict: Verdict, report: Report) -> _Case:
     if verdict.status == "skipped":
         kind = "failure" if report.fail_on_skip else "skipped"
         return _Case(_name(verdict), kind, verdict.reason or "no reason given", type="skipped")
+    if verdict.hidden:
+        return _Case(_name(verdict), "below", verdict_words(verdict, report.changes))
     return _Case(_name(verdict), "passed")
 
 
 def _element(case: _Case, suite: str) -> Iterator[str]:
     head = f'    <testcase classname="{suite}" name="{xml(case.name)}"'
     message = xml(cut(case.message, 2 * MOST_MESSAGE))
-    body = "\n".join(xml(words) for words in islice(case.body, EXAMPLES + 2))
+    body = "\n".join(xml(words) for words in islice(case.body, EXAMPLES + 3))
     if case.kind == "passed":
         yield f"{head}/>"
         return

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ftdata.report.choose import examples, found
+from ftdata.report.known import counts_words, facts_rows, hidden_words, pairs_of, place_words, verdict_words
 from ftdata.report.places import Places, line, named
-from ftdata.types import SEVERITIES, Finding, InputReport, Report, Severity, Verdict
+from ftdata.types import SEVERITIES, Changes, Finding, InputReport, Pair, Report, Severity, Verdict
 
 # Fits a comment, and shows every rule of most runs; a job summary takes SUMMARY_BYTES.
 COMMENT_BYTES = 60_000
@@ -22,6 +23,7 @@ LEAST_BYTES = 2_000
 EXAMPLES = 3
 MOST_TEXT = 300
 MOST_UNREAD = 20
+MOST_PAIRS = 10
 MARKS: dict[Severity, str] = {"error": "🔴", "warning": "🟡", "info": "🔵"}
 REST = "The whole report: run `ftdata lint` on the same files."
 
@@ -97,7 +99,7 @@ def _head(report: Report) -> Iterator[str]:
     parts = ([f"{_plural(unread, 'file')} could not be judged"] if unread else []) + parts
     skipped = sum(verdict.status == "skipped" for verdict in report.verdicts)
     mark = {0: "✅", 1: "❌"}.get(report.exit_code, "❌")
-    yield f"## {mark} ftdata: {', '.join(parts) or ('no findings' if report.inputs else 'no input')}"
+    yield f"## {mark} ftdata: {', '.join(parts) or _nothing(report)}"
     yield ""
     facts = [f"{report.facts.get('samples', 0):,} samples in {_plural(len(report.inputs) - unread, 'file')}"]
     tokens = report.facts.get("tokens")
@@ -109,6 +111,10 @@ def _head(report: Report) -> Iterator[str]:
     yield " · ".join(facts)
 
 
+def _nothing(report: Report) -> str:
+    return "no input" if not report.inputs else "no new findings" if report.hidden or report.changes else "no findings"
+
+
 def _parts(report: Report, verdicts: list[Verdict], places: Places, shown: int) -> Iterator[tuple[str, list[str]]]:
     """Yield blocks of lines with the word for what each is, the most important first; each is shown whole or not at all."""
     unread = [item for item in report.inputs if item.error]
@@ -116,6 +122,8 @@ def _parts(report: Report, verdicts: list[Verdict], places: Places, shown: int) 
         yield "file", [*([""] if number == 0 else []), _unread(item, places)]
     if len(unread) > MOST_UNREAD:
         yield "note", [f"- and {len(unread) - MOST_UNREAD:,} more files"]
+    if report.changes is not None:
+        yield "table of changes", _changes(report, report.changes)
     found_of = examples(report, verdicts, max(shown, 1))
     for number, verdict in enumerate(verdicts):
         first = found_of[verdict.code, verdict.targets]
@@ -126,6 +134,14 @@ def _parts(report: Report, verdicts: list[Verdict], places: Places, shown: int) 
     skipped = [verdict for verdict in report.verdicts if verdict.status == "skipped"]
     if skipped:
         yield "list of skipped rules", _skipped(skipped)
+    if report.changes is not None:
+        for of, word in (("edited", "edited samples"), ("near", "near-duplicates of old samples")):
+            pairs, more = pairs_of(report.changes, of, MOST_PAIRS)
+            if pairs:
+                yield f"list of {word}", _pairs(pairs, more, word)
+    known = [verdict for verdict in report.verdicts if verdict.hidden]
+    if known:
+        yield "list of known findings", _known(known, report)
 
 
 def _unread(item: InputReport, places: Places) -> str:
@@ -168,3 +184,39 @@ def _skipped(skipped: list[Verdict]) -> list[str]:
     if len(skipped) > 50:
         lines.append(f"- and {len(skipped) - 50:,} more")
     return [*lines, "", "</details>"]
+
+
+def _changes(report: Report, changes: Changes) -> list[str]:
+    """The table of facts before and after, and what the comparison could not know."""
+    commit = f" ({code(changes.commit[:12])})" if changes.commit else ""
+    lines = [
+        "",
+        f"**Since {code(changes.ref, 100)}**{commit}: {counts_words(changes)}",
+        "",
+        "| | before | after |",
+        "|---|--:|--:|",
+    ]
+    lines += [
+        f"| {words(name, 60)} | {words(old, 40)} | {words(new, 40)} |"
+        for name, old, new in facts_rows(changes.before, report.facts)
+    ]
+    return lines + [""] * bool(changes.notes) + [f"- note: {words(note)}" for note in changes.notes[:MOST_UNREAD]]
+
+
+def _pairs(pairs: list[Pair], more: int, word: str) -> list[str]:
+    lines = ["", f"<details><summary>{len(pairs) + more:,} {word}</summary>", ""]
+    for pair in pairs:
+        here, there = (
+            code(place_words(*place))
+            for place in ((pair.path, pair.line, pair.row), (pair.other_path, pair.other_line, pair.other_row))
+        )
+        lines.append(
+            f"- {here} {'was' if pair.of == 'edited' else 'and'} {there}, {pair.score:g} % alike: {code(pair.difference)}"
+        )
+    return [*lines, *([f"- … and {more:,} more"] if more else []), "", "</details>"]
+
+
+def _known(known: list[Verdict], report: Report) -> list[str]:
+    lines = ["", f"<details><summary>{words(hidden_words(report))}</summary>", ""]
+    lines += [f"- {_name(verdict)}: {words(verdict_words(verdict, report.changes))}" for verdict in known[:50]]
+    return [*lines, *([f"- and {len(known) - 50:,} more rules"] if len(known) > 50 else []), "", "</details>"]

@@ -12,6 +12,7 @@ from typing import Any
 from ftdata.report.choose import choose, listed
 from ftdata.report.emit import separated
 from ftdata.report.escape import escape
+from ftdata.report.known import hidden_words
 from ftdata.report.places import Places, cut, line
 from ftdata.types import Report, Severity
 
@@ -52,6 +53,8 @@ def _diagnostics(report: Report, places: Places) -> Iterator[dict[str, Any]]:
     if choice.left_out:
         words = f"left out of this report for want of room: {listed(choice.left_out)}"
         yield _diagnostic(words, path, None, "INFO", "ftdata")
+    if known := hidden_words(report):
+        yield _diagnostic(known, path, None, "INFO", "ftdata")
 
 
 def _diagnostic(words: str, path: str, start: int | None, level: str, code: str) -> dict[str, Any]:

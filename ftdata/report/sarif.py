@@ -15,6 +15,7 @@ from typing import Any
 from ftdata.report.choose import Chosen, choose, digest, listed, worst_first
 from ftdata.report.emit import dump, separated
 from ftdata.report.escape import escape
+from ftdata.report.known import change_lines, hidden_words
 from ftdata.report.places import Places, cut, line
 from ftdata.types import InputReport, Report, Severity, Verdict
 
@@ -130,6 +131,10 @@ def _invocation(report: Report, left_out: dict[str, int], unread: list[InputRepo
     notes += [_note("error", f"{item.path}: {item.error}") for item in unread[:MOST_NOTES]]
     if len(unread) > MOST_NOTES:
         notes.append(_note("error", f"{len(unread) - MOST_NOTES:,} more files cannot be judged"))
+    known = hidden_words(report)
+    if known:
+        notes.append(_note("note", known))
+    notes += [_note("note", words) for words in change_lines(report)]
     if left_out:
         notes.append(_note("warning", f"left out of this log for want of room: {listed(left_out)}"))
     return {

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ftdata.dedupe.collect import Collection, make_views
+from ftdata.dedupe.collect import Collection, Views, make_views
 from ftdata.dedupe.pairs import Ints
 from ftdata.dedupe.search import find_clusters
 
-# Keys that name what a sample was cut out of, as exports call them.
-GROUP_FIELDS = (
-    "conversation_id", "conv_id", "dialogue_id", "dialog_id", "session_id", "thread_id", "chat_id", "ticket_id", "document_id",
-    "doc_id", "group_id", "group",
-)  # fmt: skip
 STEPS = ("nfkc", "case", "whitespace")
+# A conversation that another one begins with is a part of it. Shorter ones are greetings, with which many begin.
+LEAST_OPENING = 80
+_DEPTH = 64
 Progress = Callable[[int, int], None]
 
 
@@ -34,70 +32,61 @@ class Groups:
         """Samples of each group by its label."""
         return Counter(self.label.tolist())
 
+    @property
+    def reasons(self) -> str:
+        """Why samples are together, the most common reason first: "near-duplicate 120, same question 7"."""
+        return ", ".join(f"{name} {count:,}" for name, count in sorted(self.joined.items(), key=lambda item: (-item[1], item[0])))
+
 
 def find_groups(
     collection: Collection,
     *,
     threshold: float = 90.0,
-    fields: Sequence[str] | None = None,
+    fields: Mapping[str, Sequence[Hashable | None]] | None = None,
+    questions: bool = True,
     progress: Progress | None = None,
 ) -> Groups:
-    """Group samples that are the same, ask the same, are near-duplicates at the threshold (exact search on conversations), or share
-    the value of a group field. ``fields`` names these fields; ``None`` takes those of GROUP_FIELDS that are there."""
+    """Group samples that are the same, ask the same (unless ``questions`` is false), are near-duplicates at the threshold (exact
+    search on conversations), are the beginning of one another, or share a value in one of ``fields`` (a column each)."""
     views = make_views(collection, "conversation", STEPS)
     union = _Union(len(collection))
     counts: Counter[str] = Counter()
     counts["same sample"] = union.by_key(collection.ids)
-    counts["same question"] = union.by_key(
-        views.prompt[index] if views.prompt[index].strip() else None for index in range(len(collection))
-    )
-    used, values = _group_values(collection, fields)
-    for name in used:
-        counts[f"same {name}"] = union.by_key(values[name])
+    if questions:
+        counts["same question"] = union.by_key(
+            views.prompt[index] if views.prompt[index].strip() else None for index in range(len(collection))
+        )
+    for name, column in (fields or {}).items():
+        counts[f"same {name}"] = union.by_key(column)
     if len(collection):
-        labels = find_clusters(views.text, threshold, progress=progress).label
-        counts["near-duplicate"] = union.by_key(labels.tolist())
-    return Groups(np.array([union.find(index) for index in range(len(collection))], np.int64), +counts, tuple(used))
+        counts["same conversation"] = union.by_key(_openings(views, collection.answer))
+        counts["near-duplicate"] = union.by_key(find_clusters(views.text, threshold, progress=progress).label.tolist())
+    return Groups(np.array([union.find(index) for index in range(len(collection))], np.int64), +counts, tuple(fields or ()))
 
 
-def _group_values(collection: Collection, fields: Sequence[str] | None) -> tuple[list[str], dict[str, list[Hashable]]]:
-    from ftdata.read import cut, decode
+def _openings(views: Views, answers: Sequence[str]) -> list[Hashable | None]:
+    """A key for each sample: that of the conversation with an answer that it begins with, as exports write a conversation once for
+    each of its turns. ``None`` where there is none.
 
-    wanted = tuple(fields) if fields is not None else GROUP_FIELDS
-    if not wanted:
-        return [], {}
-    found: dict[tuple[int, int], dict[str, Hashable]] = {}
-    for number, item in enumerate(collection.inputs):
-        row = 0
-        for piece in cut(item):
-            for value in decode(piece).values:
-                row += 1
-                held = _values_of(value, wanted)
-                if held:
-                    found[number, row] = held
-    places = list(zip(collection.file, collection.row, strict=True))
-    columns: dict[str, list[Hashable]] = {name: [found.get(place, {}).get(name) for place in places] for name in wanted}
-    # A field with one value in all samples, or another one in each, says nothing of what belongs together.
-    used = []
-    for name, column in columns.items():
-        told = [value for value in column if value is not None]
-        distinct = len(set(told))
-        if fields is not None or (distinct < len(told) and not (distinct == 1 and len(told) == len(column))):
-            used.append(name)
-    return used, columns
-
-
-def _values_of(value: object, wanted: Sequence[str]) -> dict[str, Hashable]:
-    if not isinstance(value, dict):
-        return {}
-    metadata = value.get("metadata")
-    held: dict[str, Hashable] = {}
-    for name in wanted:
-        for place in (value, metadata if isinstance(metadata, dict) else {}):
-            found = place.get(name)
-            if isinstance(found, str | int) and not isinstance(found, bool) and found != "":
-                held.setdefault(name, str(found))
-    return held
+    In sorted order all that begins with a text stands behind it, so one pass finds it.
+    """
+    texts = [text.replace("\n", " ") for text in views.text]
+    keys: list[Hashable | None] = [None] * len(texts)
+    begun: list[int] = []
+    for index in sorted(range(len(texts)), key=texts.__getitem__):
+        text = texts[index]
+        while begun and not text.startswith(texts[begun[-1]]):
+            begun.pop()
+        for other in reversed(begun[-_DEPTH:]):
+            length = len(texts[other])
+            if length < len(text) and text[length] == " ":
+                if keys[other] is None:
+                    keys[other] = other
+                keys[index] = keys[other]
+                break
+        if len(text) >= LEAST_OPENING and answers[index].strip() and views.prompt[index]:
+            begun.append(index)
+    return keys
 
 
 class _Union:

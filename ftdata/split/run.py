@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +16,24 @@ from ftdata.dedupe.write import rows_of
 from ftdata.errors import UsageError
 from ftdata.read import content_hash
 from ftdata.split.assign import Assignment, Settings, assign
+from ftdata.split.folder import MANIFEST, appear
 from ftdata.split.groups import Groups, find_groups
+from ftdata.split.outline import outline
 from ftdata.split.strata import strata_of
 
-MANIFEST = "manifest.json"
 Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
 class Split:
-    """A split that is decided and not yet written."""
+    """A split that is decided and not yet written. ``notes`` say what was found and what could not be had."""
 
     collection: Collection
     groups: Groups
     assignment: Assignment
     settings: Settings
     threshold: float
+    notes: list[str] = field(default_factory=list)
 
     @property
     def train(self) -> list[int]:
@@ -57,22 +56,47 @@ def split(
     reading: Progress | None = None,
     comparing: Progress | None = None,
 ) -> Split:
-    """Decide a split. Raises UsageError for data that cannot be split: fewer than two samples, or all of them one group."""
+    """Decide a split. ``fields`` names group fields; ``None`` finds those that exports use, an empty one uses none.
+
+    Raises UsageError for data that cannot be split: fewer than two samples, or all of them one group; and for a field that no row has.
+    """
     collection = collect(paths, format=format, progress=reading)
     if len(collection) < 2:
         raise UsageError(
             f"there {'is one sample' if len(collection) else 'are no samples'} to split",
             "`ftdata lint` says what is wrong with the file.",
         )
-    groups = find_groups(collection, threshold=threshold, fields=fields, progress=comparing)
+    seen = outline(collection, fields, format)
+    groups = find_groups(collection, threshold=threshold, fields=seen.fields, questions=settings.questions, progress=comparing)
     if len(groups.sizes()) < 2:
-        why = ", ".join(f"{name} ({count:,})" for name, count in groups.joined.most_common(3))
         raise UsageError(
-            f"all {len(collection):,} samples hang together ({why}), so no split keeps them apart",
-            "Raise --threshold, or look at them with `ftdata dedupe --review`.",
+            f"all {len(collection):,} samples hang together ({groups.reasons}), so no split keeps them apart", _way_out(groups)
         )
-    assignment = assign(collection.ids, groups, strata_of(collection), settings)
-    return Split(collection, groups, assignment, settings, threshold)
+    assignment = assign(collection.ids, groups, strata_of(collection, seen.shape), settings)
+    notes = [*seen.passed, *_missing_fields(seen.fields), *assignment.notes]
+    short = [count for count in settings.pilot if count > assignment.held.count(False)]
+    if short:
+        notes.append(f"the pilot of {short[0]:,} holds all {assignment.held.count(False):,} training samples")
+    return Split(collection, groups, assignment, settings, threshold, notes)
+
+
+def _way_out(groups: Groups) -> str:
+    """What takes apart samples that all hang together, by the reason that holds most of them."""
+    reason = max(groups.joined, key=lambda name: groups.joined[name])
+    if reason == "same question":
+        return "Where all of them ask the same, --allow-same-question lets the answers be on both sides."
+    if reason == "near-duplicate":
+        return "Raise --threshold, or look at them with `ftdata dedupe --review`."
+    if reason in ("same sample", "same conversation"):
+        return "`ftdata dedupe` leaves one of each."
+    return "Name another field with --group, or --group none."
+
+
+def _missing_fields(fields: dict[str, list[str | None]]) -> Iterator[str]:
+    for name, column in fields.items():
+        missing = column.count(None)
+        if missing:
+            yield f"{missing:,} of {len(column):,} samples have no {name}"
 
 
 def write_split(made: Split, folder: str | Path, *, force: bool = False) -> dict[str, Any]:
@@ -81,123 +105,70 @@ def write_split(made: Split, folder: str | Path, *, force: bool = False) -> dict
     What holds no sample goes to ``dropped.jsonl`` with the reason. Raises UsageError where another split, or anything else,
     is there, unless ``force``; the same split again changes nothing.
     """
-    target = Path(folder)
-    _check_target(made, target)
-    parent = Path(os.path.abspath(target)).parent
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        half = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
-    except OSError as error:
-        raise UsageError(f"{target}: cannot be written ({error.strerror})", "Check the folder above it.") from None
-    try:
-        try:
-            manifest = _write(made, half)
-        except OSError as error:
-            raise UsageError(
-                f"{target}: cannot be written ({error.strerror})", "Free some space or choose another folder."
-            ) from None
-        if target.exists():
-            if _same(target, manifest):
-                return manifest
-            if not force and any(target.iterdir()):
-                raise UsageError(
-                    f"{target} holds another split, or something else", "Choose another folder, or --force to replace its split."
-                )
-        half.chmod(0o777 & ~_umask())
-        _take_name(half, target)
-        return manifest
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
-
-
-def _check_target(made: Split, target: Path) -> None:
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"{target} is a file", "Name a folder with -o.")
-    inside = os.path.realpath(target)
-    for item in made.collection.inputs:
-        if os.path.dirname(os.path.realpath(item.file)) == inside:
-            raise UsageError(f"{target} holds the input {item.path}", "Choose another folder.")
-
-
-def _take_name(half: Path, target: Path) -> None:
-    if not target.exists():
-        os.replace(half, target)
-        return
-    # Only the files of a split are replaced: what else stands in the folder is not ours.
-    for path in [*target.glob("pilot-*.jsonl"), target / "dropped.jsonl"]:
-        path.unlink(missing_ok=True)
-    for path in sorted(half.iterdir(), key=lambda path: path.name == MANIFEST):
-        os.replace(path, target / path.name)
-
-
-def _same(target: Path, manifest: dict[str, Any]) -> bool:
-    try:
-        known = json.loads((target / MANIFEST).read_text("utf-8"))
-        return bool(known == manifest) and all(
-            hashlib.sha256((target / name).read_bytes()).hexdigest() == entry["sha256"]
-            for name, entry in manifest["files"].items()
-        )
-    except (OSError, ValueError):
-        return False
+    inputs = [item.file for item in made.collection.inputs]
+    return appear(Path(folder), lambda half: _write(made, half), inputs=inputs, force=force)
 
 
 def _write(made: Split, folder: Path) -> dict[str, Any]:
     collection, held = made.collection, made.assignment.held
     at = {(file, row): index for index, (file, row) in enumerate(zip(collection.file, collection.row, strict=True))}
-    pilots = {count: set(made.assignment.pilot(count)) for count in made.settings.pilot}
-    names = ["train.jsonl", "eval.jsonl", *(f"pilot-{count}.jsonl" for count in pilots)]
+    pilots = {f"pilot-{count}.jsonl": set(made.assignment.pilot(count)) for count in made.settings.pilot}
+    names = ["train.jsonl", "eval.jsonl", *pilots]
     files = {name: (folder / name).open("wb") for name in names}
     digests = {name: hashlib.sha256() for name in names}
     counts: Counter[str] = Counter()
-    lost: list[bytes] = []
 
     def put(name: str, line: bytes) -> None:
+        if name not in files:
+            files[name], digests[name] = (folder / name).open("wb"), hashlib.sha256()
         files[name].write(line)
         digests[name].update(line)
         counts[name] += 1
 
     try:
         for number, row, raw in rows_of(collection):
-            line = raw.rstrip(b"\r") + b"\n"
             index = at.get((number, row)) if row is not None else None
             if index is None:
                 if raw.strip():
-                    note = {
-                        "path": collection.inputs[number].path,
-                        "row": row,
-                        "reason": "it is no sample" if row is not None else "it is no row",
-                    }
-                    lost.append(
-                        json.dumps(note | {"text": raw.decode("utf-8", "replace")}, ensure_ascii=False).encode("utf-8", "replace")
-                        + b"\n"
-                    )
+                    put("dropped.jsonl", _dropped(collection.inputs[number].path, row, raw))
                 continue
+            # A byte order mark stands at the beginning of a file, and this line may not.
+            line = raw.rstrip(b"\r").removeprefix(b"\xef\xbb\xbf") + b"\n"
             put("eval.jsonl" if held[index] else "train.jsonl", line)
-            for count, members in pilots.items():
+            for name, members in pilots.items():
                 if index in members:
-                    put(f"pilot-{count}.jsonl", line)
+                    put(name, line)
     finally:
         for file in files.values():
             file.close()
-    entries = {name: {"samples": counts[name], "sha256": digests[name].hexdigest()} for name in names}
-    if lost:
-        (folder / "dropped.jsonl").write_bytes(b"".join(lost))
-        entries["dropped.jsonl"] = {"samples": len(lost), "sha256": hashlib.sha256(b"".join(lost)).hexdigest()}
-    manifest = {
-        "ftdata": __version__,
-        "inputs": [{"path": item.path, "sha256": content_hash(item)} for item in collection.inputs],
-        "settings": {
-            "eval": made.settings.share if made.settings.size is None else None, "eval_size": made.settings.size, "seed": made.settings.seed,
-            "threshold": made.threshold, "stratify": made.settings.stratify, "group_fields": list(made.groups.fields),
-            "pilot": list(made.settings.pilot),
-        },
-        "files": entries,
-        "groups": {"groups": len(made.groups.sizes()), "joined": dict(sorted(made.groups.joined.items())), "largest": max(made.groups.sizes().values())},
-        "strata": {name: {"train": train, "eval": held} for name, train, held in strata_table(made)},
-        "notes": made.assignment.notes,
-    }  # fmt: skip
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    entries = {name: {"samples": counts[name], "sha256": digests[name].hexdigest()} for name in files}
+    manifest = _manifest(made, entries)
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
     return manifest
+
+
+def _dropped(path: str, row: int | None, raw: bytes) -> bytes:
+    reason = "it is no sample" if row is not None else "it is no row"
+    note = {"path": path, "row": row, "reason": reason, "text": raw.decode("utf-8", "replace")}
+    return json.dumps(note, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _manifest(made: Split, files: dict[str, Any]) -> dict[str, Any]:
+    settings, sizes = made.settings, made.groups.sizes()
+    return {
+        "ftdata": __version__,
+        "inputs": [{"path": item.path, "sha256": content_hash(item)} for item in made.collection.inputs],
+        "settings": {
+            "eval": settings.share if settings.size is None else None, "eval_size": settings.size, "seed": settings.seed,
+            "threshold": made.threshold, "stratify": settings.stratify, "same_question_together": settings.questions,
+            "group_fields": list(made.groups.fields), "pilot": list(settings.pilot),
+        },
+        "files": files,
+        "groups": {"groups": len(sizes), "joined": dict(sorted(made.groups.joined.items())), "largest": max(sizes.values())},
+        "strata": {name: {"train": train, "eval": held} for name, train, held in strata_table(made)},
+        "not_by_hash": made.assignment.forced,
+        "notes": made.notes,
+    }  # fmt: skip
 
 
 def strata_table(made: Split) -> Iterator[tuple[str, int, int]]:
@@ -208,9 +179,3 @@ def strata_table(made: Split) -> Iterator[tuple[str, int, int]]:
         (held if is_held else train)[name] += 1
     for name in sorted({*train, *held}, key=lambda name: (-train[name] - held[name], name)):
         yield name, train[name], held[name]
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,15 +1,18 @@
-"""What a sample shows of itself: tools, language, length, a system prompt. Each stratum is to be seen in the evaluation."""
+"""What a sample shows of itself: its script, length, system prompt, tools, turns and kind. All of it is to be seen in the evaluation."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ftdata.dedupe.collect import Collection
 
 # Characters of the whole conversation; fixed, so that a sample's band does not change when the data grows.
 BANDS = ((500, "short"), (2_000, "medium"), (8_000, "long"))
+JOIN = ", "
 
 
-def strata_of(collection: Collection) -> list[str]:
-    """The stratum of each sample, as "Hangul short tools system"."""
+def strata_of(collection: Collection, shape: Sequence[tuple[str, ...]] = ()) -> list[str]:
+    """The stratum of each sample, as "Hangul, short, system prompt, tools". ``shape`` is that of ``outline``."""
     import polars as pl
 
     from ftdata.measure.registry import script
@@ -23,7 +26,7 @@ def strata_of(collection: Collection) -> list[str]:
         size = len(collection.system[index]) + len(collection.prompt[index]) + len(collection.answer[index])
         band = next((word for most, word in BANDS if size < most), "very long")
         parts = [name or "no letters", band]
-        parts += ["tools"] if collection.context[index] else []
-        parts += ["system"] if collection.system[index] else []
-        found.append(" ".join(parts))
+        parts += ["system prompt"] if collection.system[index] else []
+        parts += shape[index] if shape else []
+        found.append(JOIN.join(parts))
     return found

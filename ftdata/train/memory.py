@@ -2,85 +2,59 @@
 
 Bytes are counted as our trainer lays them out: full fine-tuning keeps weights, gradients and two moments of Adam in float32; LoRA
 keeps the base in 16 bits and its own weights in float32; QLoRA keeps linear layers in NF4 with double quantisation (block 64: half a
-byte, one byte of scale per 64, four bytes per 16,384 weights) and all else in 16 bits.
+byte, one byte of scale per 64, four bytes per 16,384 weights) and all else in 16 bits: experts too, which are no linear layers.
+
+A step has three high points, and the highest one counts: the loss, when all that the backward pass needs is kept; the backward pass of
+a block; and the update. What the parts take was read off a step without values (``ftdata.train.meta``; torch 2.13, transformers
+5.23, peft 0.21, 2026-11-23), which the formula meets within a few percent.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-from ftdata.errors import ReadError, UsageError
+from ftdata.train.shape import Shape, read_shape, shape_of
+
+__all__ = ["GIB", "Counted", "Estimate", "Method", "Shape", "adapter_size", "estimate", "read_shape", "shape_of", "what_fits"]
 
 Method = Literal["qlora", "lora", "full"]
 GIB = 1 << 30
 NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)
 # What fragmentation and the libraries' own buffers take on a GPU on top of what is counted.
 MARGIN = 1.15
-# Positions put through the head at once by our loss, and copies of their logits alive at the peak: 16 bits, float32, its gradient.
-SLICE, LOGIT_BYTES = 512, 10
-_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+# Positions put through the head at once by our loss, and bytes a logit at the peak: its logarithm, two gradients, in float32.
+SLICE, LOGIT_BYTES = 512, 12
+# Bytes a trained weight: the moments that stay, and what the update needs for a moment (torch's default updates all at once).
+_MOMENTS = {
+    "adamw_torch": (8, 4),
+    "adamw_torch_fused": (8, 0),
+    "adafactor": (0, 4),
+    "sgd": (0, 0),
+    "adamw_bnb_8bit": (2, 0),
+    "lion_8bit": (1, 0),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """The numbers of a decoder. ``experts`` 0 for a dense one; then ``used`` experts of ``expert_width`` see each token."""
+class Counted:
+    """Bytes of a batch: what one ``block`` keeps for the backward pass, what is kept ``outside`` the blocks, and what lives besides at
+    the highest point of a block's ``forward`` and ``backward`` pass."""
 
-    vocabulary: int
-    width: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_size: int
-    mlp: int
-    tied: bool
-    kind: str
-    qkv_bias: bool = False
-    experts: int = 0
-    used: int = 0
-    expert_width: int = 0
-    shared_width: int = 0
-    max_length: int | None = None
-
-    def linear(self) -> dict[str, tuple[int, int]]:
-        """Inputs and outputs of each linear layer of one block, without experts."""
-        q, kv = self.heads * self.head_size, self.kv_heads * self.head_size
-        found = {"q_proj": (self.width, q), "k_proj": (self.width, kv), "v_proj": (self.width, kv), "o_proj": (q, self.width)}
-        if not self.experts:
-            found |= {"gate_proj": (self.width, self.mlp), "up_proj": (self.width, self.mlp), "down_proj": (self.mlp, self.width)}
-        return found
-
-    @property
-    def block(self) -> int:
-        """Weights of the linear layers of one block, experts included."""
-        size = sum(rows * columns for rows, columns in self.linear().values())
-        if self.experts:
-            size += self.experts * (3 * self.width * self.expert_width + self.width) + 3 * self.width * self.shared_width
-        return size
-
-    @property
-    def small(self) -> int:
-        """Norms and biases."""
-        bias = (self.heads + 2 * self.kv_heads) * self.head_size if self.qkv_bias else 0
-        return self.layers * (2 * self.width + bias) + self.width
-
-    @property
-    def head(self) -> int:
-        """Embedding and output layer."""
-        return self.vocabulary * self.width * (1 if self.tied else 2)
-
-    @property
-    def parameters(self) -> int:
-        """All weights."""
-        return self.layers * self.block + self.small + self.head
+    block: int
+    outside: int
+    forward: int = 0
+    backward: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Bytes by what they are for. ``how`` is "formula" or "exact"; ``total`` has the margin in it."""
+    """Bytes at the highest point of a step, by what they are for. ``trained`` are moments, gradients and what the update needs.
+
+    ``how`` is "formula" or "exact"; ``peak`` names the point ("loss", "backward" or "update"), ``parts`` the bytes at each of
+    them. ``total`` has the margin in it; ``disk`` is what the run writes.
+    """
 
     weights: int
     trained: int
@@ -88,6 +62,7 @@ class Estimate:
     logits: int
     how: Literal["formula", "exact"]
     disk: int
+    peak: str = "backward"
     parts: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -101,55 +76,15 @@ class Estimate:
         return round(self.counted * MARGIN)
 
 
-def read_shape(folder: str | Path) -> Shape:
-    """The shape in a model's ``config.json``. Raises ReadError where there is none, UsageError for a model of another kind."""
-    path = Path(folder) / "config.json"
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ReadError(f"{path}: is missing", "Give the folder of a model: config.json, tokenizer and weights.") from None
-    except (OSError, ValueError) as error:
-        raise ReadError(f"{path}: cannot be read ({error})", "Download it again.") from None
-    return shape_of(config, str(path))
-
-
-def shape_of(config: Mapping[str, Any], place: str = "config.json") -> Shape:
-    """The shape in a configuration as transformers writes it."""
-    text = config.get("text_config")
-    inner: Mapping[str, Any] = text if isinstance(text, dict) else config
-
-    def number(*names: str, default: int | None = None) -> int:
-        for name in names:
-            value = inner.get(name)
-            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-                return value
-        if default is None:
-            raise UsageError(
-                f"{place}: has no {names[0]}", "Memory is estimated for decoders in the manner of Llama; leave the plan out."
-            )
-        return default
-
-    width, heads = number("hidden_size", "n_embd", "d_model"), number("num_attention_heads", "n_head")
-    kind = str(inner.get("model_type") or config.get("model_type") or "")
-    experts = number("num_experts", "num_local_experts", "n_routed_experts", default=-1)
-    expert_width = number("moe_intermediate_size", "intermediate_size", default=0) if experts > 0 else 0
-    tied = config.get("tie_word_embeddings", inner.get("tie_word_embeddings"))
-    return Shape(
-        vocabulary=number("vocab_size"), width=width, layers=number("num_hidden_layers", "n_layer"), heads=heads,
-        kv_heads=number("num_key_value_heads", default=heads), head_size=number("head_dim", default=width // heads),
-        mlp=number("intermediate_size", "ffn_hidden_size", default=4 * width),
-        tied=tied if isinstance(tied, bool) else kind.startswith("gemma"), kind=kind, qkv_bias=kind in ("qwen2", "qwen2_moe"),
-        experts=max(0, experts), used=number("num_experts_per_tok", default=2) if experts > 0 else 0, expert_width=expert_width,
-        shared_width=number("shared_expert_intermediate_size", default=0) if experts > 0 and inner.get("shared_expert_intermediate_size") else 0,
-        max_length=inner.get("max_position_embeddings") if isinstance(inner.get("max_position_embeddings"), int) else None,
-    )  # fmt: skip
-
-
 def adapter_size(shape: Shape, r: int, targets: tuple[str, ...]) -> int:
-    """Weights of a LoRA adapter. Experts have none: peft leaves fused experts alone unless they are named."""
-    linear = shape.linear()
-    chosen = linear if targets == ("all-linear",) else {name: sizes for name, sizes in linear.items() if name in targets}
-    return shape.layers * sum(r * (rows + columns) for rows, columns in chosen.values())
+    """Weights of a LoRA adapter. With all linear layers some families have one in each expert, of twice the rank at its two halves."""
+    total = 0
+    if shape.experts and shape.adapted_experts and targets == ("all-linear",):
+        expert = 2 * r * (shape.width + 2 * shape.expert_width) + r * (shape.expert_width + shape.width)
+        total = shape.blocks[-1][0] * (shape.experts * expert + r * (shape.width + shape.experts))
+    for count, linears in shape.blocks:
+        total += count * sum(r * (one.inputs + one.outputs) for one in shape.adapted(linears, targets).values())
+    return total
 
 
 def estimate(
@@ -163,56 +98,107 @@ def estimate(
     checkpointing: bool = True,
     half: bool = True,
     optimizer: str = "adamw_torch",
-    activations: tuple[int, int] | None = None,
+    accumulation: int = 1,
+    preference: bool = False,
+    activations: Counted | None = None,
 ) -> Estimate:
     """Estimate one device. ``rows`` of ``tokens`` each are in a batch; ``half``: the computation is in 16 bits.
 
-    ``activations`` are the bytes that one block keeps for the backward pass, and those outside the blocks, where they were counted
-    by a forward pass (``ftdata.train.meta``); without it they follow from the shape.
+    ``activations`` are the bytes that were counted for this batch by ``ftdata.train.meta``; without it they follow from the shape.
+    ``preference``: trl computes all logits, and full fine-tuning keeps a second model to compare with.
     """
     size = 2 if half else 4
-    batch = tokens * rows
-    adapter = adapter_size(shape, r, targets) if method != "full" else 0
-    moments = 2 if "8bit" in optimizer else 8
-    if method == "full":
-        weights, trained = shape.parameters * 4, shape.parameters * (4 + moments)
+    batch, full = tokens * rows, method == "full"
+    trained = shape.parameters if full else adapter_size(shape, r, targets)
+    moments, update = _moments(optimizer)
+    if full:
+        weights = shape.parameters * (8 if preference else 4)
     else:
-        linear = shape.layers * shape.block
-        weights = round(linear * NF4) if method == "qlora" else linear * size
-        weights += (shape.head + shape.small) * size
-        trained = adapter * (4 + 4 + moments)
-    block, outside = activations or (_block_activations(shape, batch, size, method, targets), batch * shape.width * size)
-    kept = shape.layers * batch * shape.width * size + block if checkpointing else shape.layers * block
-    parts = {"block": block, "outside": outside, "adapter": adapter}
-    if method == "qlora":
-        # The largest weight, unpacked for its product.
-        parts["unpacked"] = max(rows_ * columns for rows_, columns in shape.linear().values()) * size
-    logits = min(SLICE, batch) * shape.vocabulary * LOGIT_BYTES
-    saved = shape.parameters * 4 if method == "full" else adapter * 4
-    # Two checkpoints with their moments stay, and the result.
-    disk = 3 * saved + 2 * (saved // 4) * moments
-    return Estimate(
-        weights, trained, kept + outside + parts.get("unpacked", 0), logits, "exact" if activations else "formula", disk, parts
-    )
+        linear = round(shape.packed * NF4) if method == "qlora" else shape.packed * size
+        weights = linear + (shape.expert_weights + shape.head + shape.small) * size + trained * 4
+    counted = activations or count(shape, method, tokens=tokens, rows=rows, r=r, targets=targets, half=half)
+    # Between checkpointed blocks stands their input; autocast keeps its 16-bit copies of trained weights until the loss is there.
+    stream = batch * shape.width * (4 if full else size)
+    kept = (shape.layers * stream if checkpointing else shape.layers * counted.block) + counted.outside
+    copies = shape.packed * 2 if full and half and checkpointing else 0
+    # The largest weight, unpacked for its product.
+    unpacked = max((one.weights for one in shape.linear().values()), default=0) * size if method == "qlora" else 0
+    logits = (batch if preference else min(SLICE, batch)) * shape.vocabulary * LOGIT_BYTES
+    gradients = trained * 4
+    early = gradients if accumulation > 1 else 0
+    # A checkpointed block is gone through forwards once more before it is gone through backwards.
+    running = (counted.block + max(counted.forward, counted.backward) if checkpointing else counted.backward) + unpacked
+    points = {
+        "loss": (early, kept + copies + max(0, counted.forward - logits), logits),
+        "backward": (early, kept + running, 0),
+        "last gradient": (gradients, counted.block + counted.outside + counted.backward + unpacked, 0),
+        "update": (gradients + trained * update, 0, 0),
+    }
+    peak = max(points, key=lambda name: sum(points[name]))
+    more, alive, spread = points[peak]
+    state = trained * moments
+    # A new checkpoint is written before the oldest of two goes.
+    disk = 3 * (trained * 4 + state)
+    parts = {name: weights + state + sum(point) for name, point in points.items()}
+    return Estimate(weights, state + more, alive, spread, "exact" if activations else "formula", disk, peak, parts)
 
 
-def _block_activations(shape: Shape, batch: int, size: int, method: Method, targets: tuple[str, ...]) -> int:
-    """Bytes that one block keeps, by what its operations save: norms their input in float32 and once more, attention q, k, v and its
-    output, the MLP its two halves and the activation. What adapters and full fine-tuning add was fitted to counted passes of Llama,
-    Qwen and Gemma shapes (torch 2.13, transformers 5.23, peft 0.21, 2026-11-23), which it meets within a tenth."""
-    q, kv = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
-    mlp = shape.used * shape.expert_width + shape.shared_width if shape.experts else shape.mlp
-    total = batch * ((2 * q + 2 * kv + 3 * mlp) * size + 2 * shape.width * (4 + size))
-    linear = shape.linear()
+def _moments(optimizer: str) -> tuple[int, int]:
+    if optimizer in _MOMENTS:
+        return _MOMENTS[optimizer]
+    return (2, 0) if "8bit" in optimizer else (8, 4)
+
+
+def count(shape: Shape, method: Method, *, tokens: int, rows: int, r: int, targets: tuple[str, ...], half: bool) -> Counted:
+    """What a batch takes by formula: by what each operation saves.
+
+    A norm keeps its input in float32, attention its q, k, v and output (k and v for every head) and its mask, the MLP its two halves and
+    the activation, an adapter the input of its first layer and a byte for each number that may drop out. Full fine-tuning keeps the
+    input of every weight besides, and weights have a copy in 16 bits.
+    """
+    batch, full, size, width = tokens * rows, method == "full", 2 if half else 4, shape.width
+    query, value = shape.heads * shape.key_size, shape.heads * shape.value_size
+    spread = shape.used or 1
+    inner = shape.used * shape.expert_width + sum(one.outputs for name, one in shape.linear().items() if name == "up_proj")
+    mlp = inner if shape.experts else shape.mlp
+    linears = shape.linear()
+    each = shape.norms * ((8 if full else 4) * width + 4)
+    each += size * (2 * query + 2 * value + tokens) + 4 * shape.heads
+    # Where q, k and v come out of one layer, v keeps all of it.
+    each += size * 2 * query if "qkv_proj" in linears and shape.heads == shape.kv_heads else 0
+    each += (8 if full else 4) * (query + shape.kv_heads * shape.key_size) if shape.qk_norm else 0
+    each += size * mlp * shape.inner
+    # The output of each expert is kept for its weight among them, which is learned too or at least passed through.
+    each += 2 * size * width * spread if shape.experts else 0
+    fixed = 0
+    if full and half:
+        each += size * sum(one.inputs for one in linears.values()) + (
+            size * (width + shape.expert_width) * spread if shape.experts else 0
+        )
+        fixed = 2 * shape.block
+    elif full:
+        each += size * (min(2, shape.norms) * width + value + mlp)
+    else:
+        chosen = shape.chosen(targets).values()
+        each += sum(one.inputs * (size + 1) + size * r for one in chosen)
+        fixed = 2 * r * sum(one.inputs + one.outputs for one in chosen) if half else 0
+    outside = batch * (width * (12 if full else 8) + 4 + shape.key_size * (8 if full else 2 * size))
+    return Counted(batch * each + fixed, outside, *_besides(shape, method, batch, mlp, targets, half))
+
+
+def _besides(shape: Shape, method: Method, batch: int, mlp: int, targets: tuple[str, ...], half: bool) -> tuple[int, int]:
+    """What lives besides at the highest point of the forward and of the backward pass, in the MLP of a block."""
+    weight = max((one.weights for one in shape.linear().values()), default=0)
+    size = 2 if half else 4
     if method == "full":
-        # The input of every weight is kept, the stream between blocks is float32, and weights have a copy in 16 bits.
-        total += batch * (2 * shape.width + q + mlp) * size
-        return round(total * 1.5) + (shape.block * 2 if size == 2 else 0)
-    chosen = linear if targets == ("all-linear",) else {name: sizes for name, sizes in linear.items() if name in targets}
-    return total + round(sum(batch * (4 * rows + 3.25 * columns) for rows, columns in chosen.values()))
+        return 0, max(2 * size * batch * mlp, (4 if half else 6) * weight)
+    adapted = any(one.mlp for one in shape.chosen(targets).values())
+    if half:
+        return round(batch * mlp * (10.5 if adapted else 2.5)), round(batch * mlp * 6.15)
+    return batch * mlp * (6 if adapted else 4), batch * mlp * (8 if adapted else 13)
 
 
-def what_fits(
+def changes_that_fit(
     shape: Shape,
     method: Method,
     available: int,
@@ -223,38 +209,66 @@ def what_fits(
     targets: tuple[str, ...],
     checkpointing: bool,
     half: bool,
-) -> list[str]:
-    """What would fit where a plan does not, the cheapest first, each change on top of the ones before: flags and their price."""
+    optimizer: str = "adamw_torch",
+    accumulation: int = 1,
+    preference: bool = False,
+) -> list[tuple[str, dict[str, Any]]]:
+    """What would make a plan fit, the cheapest first, all of them together: flags and their price in words, and the settings as
+    ``estimate`` takes them. Empty where nothing does, or where it fits as it is."""
+    start: dict[str, Any] = {
+        "method": method, "tokens": tokens, "rows": rows, "checkpointing": checkpointing, "optimizer": optimizer, "accumulation": accumulation,
+    }  # fmt: skip
+
+    def total(picked: Mapping[str, tuple[str, dict[str, Any]]]) -> int:
+        now = start | {name: value for _, change in picked.values() for name, value in change.items()}
+        return estimate(shape, r=r, targets=targets, half=half, preference=preference, **now).total
+
+    picked: dict[str, tuple[str, dict[str, Any]]] = {}
+    if total(picked) <= available:
+        return []
+    changes = _changes(start, preference)
+    # Twice: a smaller batch may save nothing before another method does.
+    for words, change in [*changes, *changes]:
+        tried = picked | {next(iter(change)): (words, change)}
+        if total(tried) >= total(picked):
+            continue
+        picked = tried
+        if total(picked) <= available:
+            break
+    else:
+        return []
+    for name in list(picked):
+        # What turned out not to be needed stays as it was.
+        without = {other: entry for other, entry in picked.items() if other != name}
+        if total(without) <= available:
+            picked = without
+    return list(picked.values())
+
+
+def what_fits(shape: Shape, method: Method, available: int, **settings: Any) -> list[str]:
+    """The words of ``changes_that_fit``."""
+    return [words for words, _ in changes_that_fit(shape, method, available, **settings)]
+
+
+def _changes(start: Mapping[str, Any], preference: bool) -> list[tuple[str, dict[str, Any]]]:
+    """What can be changed, the cheapest first: words, and the settings, the one that names the change first."""
     changes: list[tuple[str, dict[str, Any]]] = []
-    now: dict[str, Any] = {"method": method, "tokens": tokens, "rows": rows, "checkpointing": checkpointing}
-    if not checkpointing:
+    if not start["checkpointing"]:
         changes.append(("--gradient-checkpointing (a third slower)", {"checkpointing": True}))
-    smaller, times = rows, 1
+    per_row = 2 if preference else 1
+    smaller, times = start["rows"] // per_row, start["accumulation"]
     while smaller > 1:
         smaller, times = smaller // 2, times * 2
-        changes.append((f"--batch-size {smaller} --accumulation {times} (the same result, slower)", {"rows": smaller}))
-    if method == "full":
-        changes.append(("--method lora", {"method": "lora"}))
-    if method in ("full", "lora"):
-        changes.append(("--method qlora", {"method": "qlora"}))
-    shorter = tokens
+        words = f"--batch-size {smaller} --accumulation {times} (the same result, slower)"
+        changes.append((words, {"rows": smaller * per_row, "accumulation": times}))
+    if start["method"] == "full":
+        if start["optimizer"] == "adamw_torch":
+            changes.append(("--optimizer adamw_bnb_8bit (moments in 8 bits)", {"optimizer": "adamw_bnb_8bit"}))
+        changes.append(("--method lora (an adapter instead of all weights)", {"method": "lora"}))
+    if start["method"] in ("full", "lora"):
+        changes.append(("--method qlora (the base in 4 bits)", {"method": "qlora"}))
+    shorter = start["tokens"]
     while shorter > 512:
-        shorter //= 2
+        shorter = max(512, shorter // 2)
         changes.append((f"--max-length {shorter} (longer samples have to go)", {"tokens": shorter}))
-    said: dict[str, str] = {}
-    for words, change in changes:
-        now |= change
-        said[next(iter(change))] = words
-        made = estimate(
-            shape,
-            now["method"],
-            tokens=now["tokens"],
-            rows=now["rows"],
-            r=r,
-            targets=targets,
-            checkpointing=now["checkpointing"],
-            half=half,
-        )
-        if made.total <= available:
-            return list(said.values())
-    return []
+    return changes

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ftdata.train.advice import cautions
 from ftdata.train.local.recipe import Recipe
-from ftdata.train.memory import GIB, Estimate, Shape
+from ftdata.train.memory import GIB, Estimate, Method, Shape, estimate
+from ftdata.train.speeds import find_speed, seconds, words_of
 from ftdata.train.tokens import TokenSet, pack
-
-# Trained tokens a second that were measured by us: (device, model parameters, method) with where. See benchmarks/.
-MEASURED: dict[tuple[str, str], tuple[float, str]] = {}
 
 
 @dataclass(slots=True)
@@ -49,7 +48,8 @@ class Plan:
             "refused": dict(self.refused), "routes": dict(self.routes), "notes": dict(self.notes),
             "memory": None if self.memory is None else {
                 "how": self.memory.how, "weights": self.memory.weights, "trained": self.memory.trained, "activations": self.memory.activations,
-                "logits": self.memory.logits, "total": self.memory.total, "disk": self.memory.disk,
+                "logits": self.memory.logits, "peak": self.memory.peak, "parts": dict(self.memory.parts), "total": self.memory.total,
+                "disk": self.memory.disk,
             },
             "advice": self.advice,
         }  # fmt: skip
@@ -105,35 +105,71 @@ def render(
     yield from (f"masks     {count:,} sequences by {route}" for route, count in plan.routes.most_common())
     yield from (f"note      {words} ({count:,} sequences)" for words, count in plan.notes.most_common(4))
     yield from (f"left out  {count:,} samples: {words}" for words, count in plan.refused.most_common(4))
-    if plan.memory is not None and shape is not None:
+    if shape is not None:
+        yield from _memory(plan, recipe, shape, device, available)
+    yield _time(plan, recipe, shape, device)
+    yield "settings"
+    hidden = _hidden(recipe)
+    for name, value in recipe.as_dict().items():
+        if name not in hidden:
+            yield f"  {name:<22} {_text(value):<16} {origin.get(name, 'default')}"
+    if shape is not None:
+        yield from (f"careful   {words}" for words in cautions(shape, recipe))
+    yield from (f"advice    {words}" for words in plan.advice)
+
+
+def _memory(plan: Plan, recipe: Recipe, shape: Shape, device: str, available: int | None) -> Iterator[str]:
+    known = "" if shape.known else ", a family that is not known: taken for a Llama"
+    yield f"model     {shape.kind or 'decoder'}, {shape.parameters / 1e9:.2f} billion parameters{known}"
+    if plan.memory is not None:
         made = plan.memory
         parts = ", ".join(f"{name} {size_of(value)}" for name, value in (
-            ("weights", made.weights), ("gradients and moments", made.trained), ("activations", made.activations), ("logits", made.logits)))  # fmt: skip
-        yield f"model     {shape.kind or 'decoder'}, {shape.parameters / 1e9:.2f} billion parameters"
-        how = "counted by a pass without weights" if made.how == "exact" else "by formula"
-        yield f"memory    {size_of(made.total)} with 15 % margin ({how}): {parts}"
+            ("weights", made.weights), ("gradients and moments", made.trained), ("activations", made.activations), ("logits", made.logits)) if value)  # fmt: skip
+        how = "counted by a step without values" if made.how == "exact" else "by formula"
+        yield f"memory    {size_of(made.total)} with 15 % margin ({how}), at the {made.peak}: {parts}"
         if available is not None:
             yield f"          {device} has {size_of(available)}"
-        yield f"disk      {size_of(made.disk)} for the result and two checkpoints"
-    yield "time      not known for this device and model: no speed was measured"
-    yield "settings"
-    shown = recipe.as_dict()
-    hidden = (
-        {"preference"}
-        | ({"beta"} if not recipe.preference else set())
-        | ({"r", "alpha", "dropout", "targets"} if recipe.method == "full" else set())
-    )
-    hidden |= {name for name, empty in (("max_steps", recipe.max_steps < 1), ("report_to", not recipe.report_to)) if empty}
-    for name, value in shown.items():
-        if name not in hidden:
-            text = (
-                ",".join(map(str, value))
-                if isinstance(value, list)
-                else f"{value:g}"
-                if isinstance(value, float)
-                else str(value).lower()
-                if isinstance(value, bool)
-                else str(value)
-            )
-            yield f"  {name:<22} {text:<16} {origin.get(name, 'default')}"
-    yield from (f"advice    {words}" for words in plan.advice)
+        yield f"disk      {size_of(made.disk)} for the result and its checkpoints"
+    others = []
+    for name, other in estimates(shape, recipe).items():
+        fits = "" if available is None else ", fits" if other.total <= available else ", does not fit"
+        others.append(f"{name} {size_of(other.total)} (disk {size_of(other.disk)}{fits})")
+    yield f"methods   {'; '.join(others)}: by formula, with these settings"
+
+
+def estimates(shape: Shape, recipe: Recipe) -> dict[Method, Estimate]:
+    """What each method would take with the settings of a recipe, by formula."""
+    methods: tuple[Method, ...] = ("qlora", "lora", "full")
+    return {
+        method: estimate(
+            shape, method, tokens=recipe.max_length, rows=recipe.batch_size * (2 if recipe.preference else 1), r=recipe.r,
+            targets=recipe.targets, checkpointing=recipe.gradient_checkpointing, half=recipe.precision != "fp32", optimizer=recipe.optimizer,
+            accumulation=recipe.accumulation, preference=recipe.preference,
+        )
+        for method in methods
+    }  # fmt: skip
+
+
+def _time(plan: Plan, recipe: Recipe, shape: Shape | None, device: str) -> str:
+    speed = find_speed(device, recipe.method, shape.parameters) if shape is not None and device else None
+    if speed is None or shape is None or not plan.updates_per_epoch:
+        return "time      not known for this device and model: no speed was measured"
+    epochs = plan.steps / plan.updates_per_epoch
+    passed = plan.tokens if recipe.packing else plan.tokens / max(1e-9, 1 - plan.padding)
+    whose = "" if speed.trainer == "ftdata" else f", if it were as fast as {speed.trainer}"
+    return f"time      about {words_of(seconds(speed, shape.parameters, passed * epochs))}{whose} ({speed.tokens:,.0f} tokens a second; {speed.source})"
+
+
+def _hidden(recipe: Recipe) -> set[str]:
+    """Settings that mean nothing in this run."""
+    hidden = {"preference"} | ({"beta"} if not recipe.preference else set())
+    hidden |= {"r", "alpha", "dropout", "targets"} if recipe.method == "full" else set()
+    return hidden | {name for name, empty in (("max_steps", recipe.max_steps < 1), ("report_to", not recipe.report_to)) if empty}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ftdata.errors import ConfigError, UsageError, suggest
+from ftdata.train.advice import advice
 from ftdata.train.local.recipe import Recipe
+
+__all__ = ["Resolved", "advice", "resolve"]
 
 # What is asked for in words: flag and field have one name.
 NAMES = {field.name for field in fields(Recipe)} - {"preference"}
@@ -32,22 +35,33 @@ class Resolved:
     origin: Mapping[str, str]
 
 
-def resolve(flags: Mapping[str, Any], configured: Mapping[str, Any], place: str, *, full_rate: float = 2e-5) -> Resolved:
-    """Put flags before configuration before defaults. ``None`` flags are not given.
+def resolve(
+    flags: Mapping[str, Any],
+    configured: Mapping[str, Any],
+    place: str,
+    *,
+    packs: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    full_rate: float = 2e-5,
+) -> Resolved:
+    """Put flags before configuration before packs before defaults. ``None`` flags are not given.
 
-    Full fine-tuning has a learning rate of its own by default: the tutorial's 2e-4 is for adapters. Raises ConfigError and UsageError
+    ``configured`` is the table [train] of the configuration at ``place``; ``packs`` are such tables of packs with their origin
+    ("goal domain"), of which the last one counts. Full fine-tuning has a learning rate of its own by default: the tutorial's 2e-4 is for adapters. Raises ConfigError and UsageError
     for unknown names and values that make no sense.
     """
     values: dict[str, Any] = {"method": "qlora"}
     origin = {field.name: REASONS.get(field.name, "default") for field in fields(Recipe)}
-    for name, value in configured.items():
-        key = name.replace("-", "_")
-        if key not in NAMES:
-            raise ConfigError(
-                f"{place}: [train] has no setting '{name}'.{suggest(key, NAMES)}", f"Settings: {', '.join(sorted(NAMES))}."
-            )
-        values[key] = _checked(key, value, f"{place}: [train] {name}", ConfigError)
-        origin[key] = place
+    for where, table in [*packs, (place, configured)]:
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{where}: [train] is no table", "Write [train] and under it lines as epochs = 3.")
+        for name, value in table.items():
+            key = name.replace("-", "_")
+            if key not in NAMES:
+                raise ConfigError(
+                    f"{where}: [train] has no setting '{name}'.{suggest(key, NAMES)}", f"Settings: {', '.join(sorted(NAMES))}."
+                )
+            values[key] = _checked(key, value, f"{where}: [train] {name}", ConfigError)
+            origin[key] = where
     for name, value in flags.items():
         if value is None:
             continue
@@ -86,32 +100,3 @@ def _checked(name: str, value: Any, place: str, error: type[UsageError] | type[C
     if not isinstance(value, str):
         raise error(f"{place} = {value}: must be a text")
     return value
-
-
-def advice(samples: int, goal: str | None, recipe: Recipe, trained_tokens: int) -> list[str]:
-    """What the size of the data suggests, each with its reason. It changes nothing by itself.
-
-    Under 100 samples more than three epochs are learned by heart; above 5,000 one or two are enough; below 50 updates a run ends
-    before the learning rate has warmed up (rules of thumb of the providers' guides, read 2026-11-23).
-    """
-    said = []
-    updates = max(1, round(samples / (recipe.batch_size * recipe.accumulation) * recipe.epochs))
-    if samples < 100 and recipe.epochs > 3:
-        said.append(
-            f"{samples} samples in {recipe.epochs:g} epochs are learned by heart: --epochs 3, and watch the evaluation loss"
-        )
-    if samples > 5_000 and recipe.epochs > 2:
-        said.append(f"{samples:,} samples rarely need {recipe.epochs:g} epochs: begin with --epochs 1")
-    if updates < 50 and recipe.batch_size * recipe.accumulation > 1:
-        said.append(f"only {updates} updates of the weights: a smaller --batch-size gives more of them")
-    if goal == "domain" and recipe.method != "full" and recipe.targets == ("q_proj", "v_proj"):
-        said.append("new knowledge goes into the MLP: --targets all-linear")
-    if goal == "domain" and recipe.r < 32 and recipe.method != "full":
-        said.append("a domain takes more room than a style: --r 32 or 64")
-    if recipe.method == "full" and recipe.learning_rate > 1e-4:
-        said.append(f"--learning-rate {recipe.learning_rate:g} is an adapter's: full fine-tuning takes 1e-5 to 5e-5")
-    if trained_tokens and trained_tokens / max(1, samples) < 8:
-        said.append(
-            "the answers are very short: the loss is an average over few tokens, so look at answers, not at the loss alone"
-        )
-    return said

@@ -94,7 +94,6 @@ def load_base(path: str, recipe: Recipe, device: Device) -> Any:
             model = AutoModelForCausalLM.from_pretrained(
                 path,
                 dtype=torch.float32 if recipe.method == "full" else dtype,
-                attn_implementation="sdpa",
                 use_safetensors=True,
                 trust_remote_code=False,
                 local_files_only=Path(path).is_dir(),
