@@ -83,7 +83,10 @@ def _checked(name: str, value: Any, place: str, error: type[UsageError] | type[C
     if name in CHOICES and value not in CHOICES[name]:
         raise error(f"{place} = {value}: must be one of {', '.join(CHOICES[name])}")
     if name in ("targets", "report_to"):
-        parts = tuple(part.strip() for part in (value.split(",") if isinstance(value, str) else value) if str(part).strip())
+        given = value.split(",") if isinstance(value, str) else value
+        if not isinstance(given, list | tuple) or not all(isinstance(part, str) for part in given):
+            raise error(f"{place} = {value}: must be names, as q_proj,v_proj")
+        parts = tuple(part.strip() for part in given if part.strip())
         if not parts and name == "targets":
             raise error(f"{place}: names no module", "As q_proj,v_proj, or all-linear.")
         return parts
@@ -96,6 +99,8 @@ def _checked(name: str, value: Any, place: str, error: type[UsageError] | type[C
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise error(f"{place} = {value}: must be a number from {low:g} to {high:g}")
         kind = next(field.type for field in fields(Recipe) if field.name == name)
+        if str(kind) == "int" and value != int(value):
+            raise error(f"{place} = {value}: must be a whole number")
         return int(value) if str(kind) == "int" else float(value)
     if not isinstance(value, str):
         raise error(f"{place} = {value}: must be a text")

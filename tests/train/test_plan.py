@@ -206,7 +206,7 @@ def test_what_is_refused_is_what_peft_refuses():
     peft = pytest.importorskip("peft")
     for kind, targets in (("phi3", ["q_proj", "v_proj"]), ("qwen3_moe", "all-linear")):
         config = transformers.CONFIG_MAPPING[kind](num_hidden_layers=1)
-        with torch.device("meta"), pytest.raises(ValueError, match="not found|dropout"):
+        with torch.device("meta"), pytest.raises(ValueError, match=r"not found|dropout"):
             model = transformers.AutoModelForCausalLM.from_config(config)
             peft.get_peft_model(model, peft.LoraConfig(target_modules=targets, lora_dropout=0.05, task_type="CAUSAL_LM"))
 

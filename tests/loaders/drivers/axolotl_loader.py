@@ -1,4 +1,4 @@
-"""Axolotl's own reading of a training file: its validate_config, then prepare_datasets, or prepare_preference_datasets for `rl`."""
+"""Axolotl's own reading of a training file: as its commands do it: validate_config, then prepare_datasets, or prepare_preference_datasets for `rl`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def load(job: dict[str, Any]) -> dict[str, Any]:
     from importlib.metadata import version
 
     import yaml
-    from axolotl.utils.config import validate_config
+    from axolotl.utils.config import normalize_cfg_datasets, normalize_config, validate_config
     from axolotl.utils.data import prepare_datasets, prepare_preference_datasets
     from axolotl.utils.dict import DictDefault
 
@@ -26,6 +26,8 @@ def load(job: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     block = yaml.safe_load(Path(job["companion"]).read_text("utf-8"))
     cfg = validate_config(DictDefault(settings | block))
+    normalize_config(cfg)
+    normalize_cfg_datasets(cfg)
     tokenizer = byte_tokenizer()
     if cfg.rl:
         found = prepare_preference_datasets(cfg, tokenizer)[0]
