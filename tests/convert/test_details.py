@@ -47,7 +47,7 @@ def written(name="openai-chat", **details):
         ("mistral", Details(system="system", call_ids="9 characters")),
         ("llama-factory", Details(arguments="object", mask_key=None, system="system", empty="empty")),
         ("gpt-oss", Details(arguments="object", mask_key=None, empty="empty", reasoning_key="thinking")),
-        ("together", Details(system="system", extra="drop")),
+        ("together", Details(system="system", extra="drop", empty="empty")),
         ("nemo", Details(mask_key=None, system="system")),
     ],
 )
