@@ -188,9 +188,8 @@ def _refused(train: Side, held: Side, policy: str) -> int:
 
 
 def _plan(options: dict[str, Any], resolved: Resolved, folder: ModelFolder, chosen: Chosen, train: Side, held: Side) -> Plan:
-    from ftdata.train.memory import estimate
-    from ftdata.train.plan import make_plan
-    from ftdata.train.settings import advice
+    from ftdata.train.advice import advice, check_adapter
+    from ftdata.train.plan import estimate_run, make_plan
 
     recipe = resolved.recipe
     plan = make_plan(train.tokens, recipe, samples=train.samples, eval_samples=held.samples, devices=options["gpus"] or 1)
@@ -199,24 +198,8 @@ def _plan(options: dict[str, Any], resolved: Resolved, folder: ModelFolder, chos
     plan.advice = advice(train.samples, options["goal"], recipe, plan.trained_tokens)
     shape = _shape(folder)
     if shape is not None:
-        from ftdata.train.meta import count_activations
-
-        rows = recipe.batch_size * (2 if recipe.preference else 1)
-        half = recipe.precision != "fp32"
-        counted = count_activations(
-            folder.path,
-            method=recipe.method,
-            tokens=recipe.max_length,
-            rows=rows,
-            r=recipe.r,
-            targets=recipe.targets,
-            dropout=recipe.dropout,
-            half=half,
-        )
-        plan.memory = estimate(
-            shape, recipe.method, tokens=recipe.max_length, rows=rows, r=recipe.r, targets=recipe.targets, checkpointing=recipe.gradient_checkpointing,
-            half=half, optimizer=recipe.optimizer, activations=counted,
-        )  # fmt: skip
+        check_adapter(shape, recipe)
+        plan.memory = estimate_run(plan, recipe, shape, folder.path, half=_half(recipe))
     return plan
 
 
@@ -247,17 +230,25 @@ def _available(given: float | None) -> tuple[int | None, str]:
         return None, ""
 
 
+def _half(recipe: Recipe) -> bool:
+    """Whether the computation is in 16 bits: on a GPU unless float32 is asked for, on a CPU where bf16 is asked for."""
+    if recipe.precision != "auto":
+        return recipe.precision != "fp32"
+    try:
+        import torch
+
+        return bool(torch.cuda.is_available() or torch.backends.mps.is_available())
+    except ImportError:
+        return True
+
+
 def _too_large(plan: Plan, recipe: Recipe, shape: Any, available: int | None) -> Exception | None:
     from ftdata.errors import UsageError
-    from ftdata.train.memory import what_fits
-    from ftdata.train.plan import size_of
+    from ftdata.train.plan import size_of, ways_to_fit
 
     if plan.memory is None or available is None or plan.memory.total <= available:
         return None
-    ways = what_fits(
-        shape, recipe.method, available, tokens=recipe.max_length, rows=recipe.batch_size, r=recipe.r, targets=recipe.targets,
-        checkpointing=recipe.gradient_checkpointing, half=recipe.precision != "fp32",
-    )  # fmt: skip
+    ways = ways_to_fit(plan, recipe, shape, available, half=_half(recipe))
     return UsageError(
         f"this run takes {size_of(plan.memory.total)} of {size_of(available)}",
         f"It would fit with {' and '.join(ways)}." if ways else "Nothing makes it fit: take a smaller model.",

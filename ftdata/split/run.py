@@ -84,7 +84,7 @@ def _way_out(groups: Groups) -> str:
     """What takes apart samples that all hang together, by the reason that holds most of them."""
     reason = max(groups.joined, key=lambda name: groups.joined[name])
     if reason == "same question":
-        return "Where all of them ask the same, --allow-same-question lets the answers be on both sides."
+        return "Where all of them ask the same, `ftdata split --allow-same-question` lets the answers be on both sides."
     if reason == "near-duplicate":
         return "Raise --threshold, or look at them with `ftdata dedupe --review`."
     if reason in ("same sample", "same conversation"):

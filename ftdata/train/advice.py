@@ -66,7 +66,11 @@ def check_adapter(shape: Shape, recipe: Recipe) -> None:
 
 
 def cautions(shape: Shape, recipe: Recipe) -> Iterator[str]:
-    """Yield what is easily overlooked in this model."""
+    """Yield what is easily overlooked in this model, and what peft will refuse."""
+    try:
+        check_adapter(shape, recipe)
+    except UsageError as error:
+        yield f"{error.message}. {error.hint}"
     if recipe.method != "full" and recipe.targets != ("all-linear",):
         missing = [name for name in recipe.targets if name not in shape.linear()]
         if missing and shape.chosen(recipe.targets) and shape.known:

@@ -6,13 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ftdata.train.advice import cautions
 from ftdata.train.local.recipe import Recipe
-from ftdata.train.memory import GIB, Estimate, Method, Shape, estimate
+from ftdata.train.memory import GIB, Estimate, Method, Shape, estimate, what_fits
 from ftdata.train.speeds import find_speed, seconds, words_of
 from ftdata.train.tokens import TokenSet, pack
 
@@ -131,23 +132,57 @@ def _memory(plan: Plan, recipe: Recipe, shape: Shape, device: str, available: in
             yield f"          {device} has {size_of(available)}"
         yield f"disk      {size_of(made.disk)} for the result and its checkpoints"
     others = []
-    for name, other in estimates(shape, recipe).items():
+    for name, other in estimates(plan, recipe, shape).items():
         fits = "" if available is None else ", fits" if other.total <= available else ", does not fit"
         others.append(f"{name} {size_of(other.total)} (disk {size_of(other.disk)}{fits})")
     yield f"methods   {'; '.join(others)}: by formula, with these settings"
 
 
-def estimates(shape: Shape, recipe: Recipe) -> dict[Method, Estimate]:
+def row_tokens(plan: Plan, recipe: Recipe) -> int:
+    """Tokens of the longest row of a batch: rows are packed to the limit, or padded to their longest sequence."""
+    return recipe.max_length if recipe.packing or not plan.longest else min(plan.longest, recipe.max_length)
+
+
+def _batch(plan: Plan, recipe: Recipe, half: bool | None) -> dict[str, Any]:
+    """A batch as ``estimate`` takes it. ``half`` is ``None`` where the precision alone decides."""
+    return {
+        "tokens": row_tokens(plan, recipe), "rows": recipe.batch_size * (2 if recipe.preference else 1), "r": recipe.r, "targets": recipe.targets,
+        "checkpointing": recipe.gradient_checkpointing, "half": recipe.precision != "fp32" if half is None else half,
+        "optimizer": recipe.optimizer, "accumulation": recipe.accumulation, "preference": recipe.preference,
+    }  # fmt: skip
+
+
+def estimates(plan: Plan, recipe: Recipe, shape: Shape, *, half: bool | None = None) -> dict[Method, Estimate]:
     """What each method would take with the settings of a recipe, by formula."""
     methods: tuple[Method, ...] = ("qlora", "lora", "full")
-    return {
-        method: estimate(
-            shape, method, tokens=recipe.max_length, rows=recipe.batch_size * (2 if recipe.preference else 1), r=recipe.r,
-            targets=recipe.targets, checkpointing=recipe.gradient_checkpointing, half=recipe.precision != "fp32", optimizer=recipe.optimizer,
-            accumulation=recipe.accumulation, preference=recipe.preference,
-        )
-        for method in methods
-    }  # fmt: skip
+    return {method: estimate(shape, method, **_batch(plan, recipe, half)) for method in methods}
+
+
+def estimate_run(
+    plan: Plan, recipe: Recipe, shape: Shape, folder: str | Path | None = None, *, half: bool | None = None
+) -> Estimate:
+    """What this run takes: counted where torch is installed and can build the model in ``folder``, else by formula.
+
+    ``half`` says whether the device computes in 16 bits; ``None`` takes it for one that does unless the precision is fp32.
+    """
+    from ftdata.train.meta import count_activations
+
+    batch = _batch(plan, recipe, half)
+    counted = None if folder is None else count_activations(
+        folder, method=recipe.method, dropout=recipe.dropout, **{name: batch[name] for name in ("tokens", "rows", "r", "targets", "half")}
+    )  # fmt: skip
+    return estimate(shape, recipe.method, **batch, activations=counted)
+
+
+def ways_to_fit(plan: Plan, recipe: Recipe, shape: Shape, available: int, *, half: bool | None = None) -> list[str]:
+    """What would make a run fit into so many bytes, the cheapest first, all of it together; empty where nothing does.
+
+    Changes are weighed by formula; where the run itself was counted, the formula is scaled to what was counted.
+    """
+    batch = _batch(plan, recipe, half)
+    if plan.memory is not None and plan.memory.total:
+        available = int(available * estimate(shape, recipe.method, **batch).total / plan.memory.total)
+    return what_fits(shape, recipe.method, available, **batch)
 
 
 def _time(plan: Plan, recipe: Recipe, shape: Shape | None, device: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from ftdata.errors import ConfigError, UsageError
 from ftdata.train.advice import advice, cautions, check_adapter
 from ftdata.train.local.recipe import Recipe
 from ftdata.train.memory import GIB
-from ftdata.train.plan import estimates, make_plan, render
+from ftdata.train.plan import estimate_run, estimates, make_plan, render, row_tokens, ways_to_fit
 from ftdata.train.settings import resolve
 from ftdata.train.shape import shape_of
 from ftdata.train.speeds import SPEEDS, Speed, find_speed, seconds, words_of
@@ -89,9 +91,9 @@ def test_an_empty_set_is_planned_without_a_step():
 def test_every_method_is_named_with_what_it_takes():
     plan = make_plan(tokens_of([40, 50]), Recipe(), samples=2, eval_samples=0)
     text = "\n".join(lines(plan, Recipe(), device="NVIDIA A6000", available=48 * GIB))
-    assert "qlora 9." in text or "qlora 1" in text
+    assert "qlora 6." in text
     assert "fits" in text and "does not fit" in text and "8.03 billion" in text
-    sizes = [made.total for made in estimates(LLAMA, Recipe()).values()]
+    sizes = [made.total for made in estimates(plan, Recipe(), LLAMA).values()]
     assert sizes == sorted(sizes) and len(sizes) == 3
 
 
@@ -220,10 +222,43 @@ def test_what_is_easily_overlooked_is_said():
 
 def test_a_plan_is_written_down_with_its_parts():
     plan = make_plan(tokens_of([40, 50]), Recipe(), samples=2, eval_samples=0)
-    plan.memory = estimates(LLAMA, Recipe())["qlora"]
+    plan.memory = estimate_run(plan, Recipe(method="qlora"), LLAMA)
     memory = plan.facts()["memory"]
     assert memory["how"] == "formula" and memory["total"] == round(
         sum(memory[name] for name in ("weights", "trained", "activations", "logits")) * 1.15
     )
     assert max(memory["parts"].values()) * 1.15 == pytest.approx(memory["total"], abs=1)
     assert np.isfinite(memory["disk"])
+
+
+def test_a_batch_is_as_long_as_its_longest_sequence_unless_rows_are_packed():
+    plan = make_plan(tokens_of([40, 50]), Recipe(), samples=2, eval_samples=0)
+    assert row_tokens(plan, Recipe()) == 50
+    assert row_tokens(plan, Recipe(packing=True)) == 2048
+    padded, packed = (estimate_run(plan, Recipe(packing=packing), LLAMA).activations for packing in (False, True))
+    assert padded < packed / 10
+
+
+def test_a_plan_that_is_too_large_has_a_way_out_that_fits():
+    plan = make_plan(tokens_of([4000, 50]), Recipe(), samples=2, eval_samples=0)
+    recipe = Recipe(method="lora", gradient_checkpointing=False, max_length=4096)
+    assert estimate_run(plan, recipe, LLAMA).total > 24 * GIB
+    ways = ways_to_fit(plan, recipe, LLAMA, 24 * GIB)
+    assert ways and ways[0].startswith("--gradient-checkpointing")
+    assert ways_to_fit(plan, recipe, LLAMA, GIB) == []
+    # A run that was counted as a little more than the formula says has a way out too.
+    by_formula = estimate_run(plan, recipe, LLAMA)
+    plan.memory = replace(by_formula, weights=by_formula.weights + GIB)
+    assert ways_to_fit(plan, recipe, LLAMA, by_formula.total)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_is_counted_where_torch_can_build_the_model(tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("peft")
+    config = {"model_type": "llama", "vocab_size": 1000, "hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 3,
+              "num_attention_heads": 4, "num_key_value_heads": 2}  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    plan, shape = make_plan(tokens_of([400, 500]), Recipe(), samples=2, eval_samples=0), shape_of(config)
+    assert estimate_run(plan, Recipe(), shape, tmp_path).how == "exact"
+    assert estimate_run(plan, Recipe(), shape, tmp_path / "nowhere").how == "formula"
