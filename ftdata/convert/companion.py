@@ -151,7 +151,7 @@ def _axolotl(written: Written) -> Companion | None:
             "remove_unused_columns: false",
             *lines,
             "    split: train",
-            "    type: chatml.prompt_pairs  # or llama3.prompt_pairs",
+            "    type: chatml.argilla_chat  # or llama3.argilla_chat",
         ]
     elif format in _SHARE or format == "sharegpt-rolecontent":
         lines += ["    type: chat_template", "    field_messages: conversations"]

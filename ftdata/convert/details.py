@@ -18,6 +18,8 @@ class Details:
     ``reasoning_key``: the message key of reasoning, ``think`` to write it into the text, ``None`` to leave it out.
     ``tools``: definitions as a ``list`` or as JSON ``text``; ``nested``: wrapped in {"type", "function"} or bare.
     ``extra``: ``keep`` or ``drop`` keys that the format does not know.
+    ``calls``: ``refuse`` rows with tool calls or results, for a trainer that stops at them. ``prompt`` of a labelled answer:
+    turns of its ``own``, or those in front of the answer in the ``completion`` (Axolotl's argilla_chat).
     """
 
     arguments: Literal["text", "object"] = "text"
@@ -30,6 +32,8 @@ class Details:
     tools_key: str = "tools"
     nested: bool = True
     extra: Literal["keep", "drop"] = "keep"
+    calls: Literal["keep", "refuse"] = "keep"
+    prompt: Literal["own", "completion"] = "own"
 
 
 OPENAI = Details()

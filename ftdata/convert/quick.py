@@ -34,7 +34,14 @@ def quick_way(format: str, details: Details) -> Quick | None:
 
     What is returned gives the source's format and the row, or ``None`` for a row that must go the general way.
     """
-    return _chat if format in TARGETS and details.system != "developer" else None
+    if format not in TARGETS or details.system == "developer":
+        return None
+    return _chat if details.extra == "keep" else _bare
+
+
+def _bare(row: dict[str, Any], raw: bytes) -> tuple[str, dict[str, Any]] | None:
+    """As ``_chat``, but of rows without keys of their own: where those are dropped, the report has to say so."""
+    return _chat(row, raw) if len(row) == 1 else None
 
 
 def _chat(row: dict[str, Any], raw: bytes) -> tuple[str, dict[str, Any]] | None:

@@ -16,7 +16,7 @@ from ftdata.convert.details import OPENAI, Details
 from ftdata.convert.lift import lift
 from ftdata.convert.loss import Loss, same
 from ftdata.convert.parts import CannotHold
-from ftdata.convert.writer import WRITERS
+from ftdata.convert.writer import WRITERS, no_calls
 from ftdata.formats.detect import detect_row
 from ftdata.formats.parse import parse
 from ftdata.formats.registry import FORMATS
@@ -65,6 +65,9 @@ def render(
         return None, [Loss("", "", refusal, source, kind="refused")]
     lifted = lift(sample)
     try:
+        if details.calls == "refuse":
+            no_calls(lifted.turns(), "the target stops at tool calls and results")
+            lifted = dataclasses.replace(lifted, tools=None)
         made = writer.write(lifted, details)
     except CannotHold as error:
         loss = error.loss

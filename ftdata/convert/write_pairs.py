@@ -8,7 +8,7 @@ from ftdata.convert.details import Details
 from ftdata.convert.parts import CannotHold, lower
 from ftdata.convert.turns import written_tools
 from ftdata.convert.write_chat import conversation
-from ftdata.convert.writer import Dialogue, answer, answers_from, dialogue, keyed, question, single, writer
+from ftdata.convert.writer import Dialogue, answer, answers_from, dialogue, keyed, no_calls, question, single, writer
 from ftdata.types import ABSENT, Message, Sample
 
 
@@ -119,12 +119,12 @@ def _turns(sample: Sample, details: Details) -> dict[str, Any]:
 
 @writer("unpaired-kto")
 def _kto(sample: Sample, details: Details) -> dict[str, Any]:
-    """Texts where the sample is one question and one answer, else turns."""
-    simple = [message.role for message in sample.messages] == ["user", "assistant"] and not any(
-        not isinstance(message.content, str) or message.tool_calls or message.extra or message.name for message in sample.messages
-    )
-    row = keyed(prompt=sample.messages[0].text, completion=sample.messages[1].text) if simple else _turns(sample, details)
-    return row | {"label": sample.label} | ({} if simple else _tools(sample, details))
+    """Turns in every row: TRL looks at the first one to know whether all are texts (trl 1.16.0, kto_trainer.py)."""
+    if details.prompt == "own":
+        return _turns(sample, details) | {"label": sample.label}
+    # What is read of a turn there is its role and its text (axolotl 0.19.0, prompt_strategies/kto/chatml.py).
+    no_calls(sample.messages)
+    return {"prompt": [], "completion": conversation(sample.messages, details, sample), "label": sample.label}
 
 
 @writer("trl-prompt-only")

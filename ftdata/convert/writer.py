@@ -42,11 +42,11 @@ class Dialogue:
     pairs: list[tuple[Any, Any]]
 
 
-def no_calls(turns: Sequence[Message]) -> None:
+def no_calls(turns: Sequence[Message], reason: str = "the format has no tool calls") -> None:
     """Refuse turns with tool calls or results."""
     for message in turns:
         if message.tool_calls or message.role in ("tool", "function"):
-            raise CannotHold("the format has no tool calls", message.pointer, "tool_calls")
+            raise CannotHold(reason, message.pointer, "tool_calls")
 
 
 def dialogue(turns: Sequence[Message], answered: bool = True) -> Dialogue:

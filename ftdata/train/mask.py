@@ -5,31 +5,38 @@ Texts are rendered in the sandbox of ``ftdata.template``; where the trained text
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from ftdata.errors import FtdataError, MissingExtra
+from ftdata.errors import FtdataError
 from ftdata.formats import sample_id
-from ftdata.template import ModelFolder, Renderer, read_model_folder, to_messages
+from ftdata.measure.batch import is_trained
+from ftdata.template import ModelFolder, Renderer, to_messages
 from ftdata.template.messages import as_dicts
-from ftdata.template.special import SpecialTokens
-from ftdata.train.routes import Route, Text, Turns, Unverified, conversation, find_texts
-from ftdata.types import Sample
+from ftdata.train.endings import Habits, find_habits
+from ftdata.train.forms import Forms, has_media, texts
+from ftdata.train.jobs import Edges, Job, steps
+from ftdata.train.opened import opened
+from ftdata.train.routes import Route, Text, Turns, Unverified, run_many
+from ftdata.train.tokenise import Encoded, Tokens
+from ftdata.train.totals import tokens_by_role
+from ftdata.types import Message, Sample
 
 TooLong = Literal["refuse", "drop-turns"]
+ControlTokens = Literal["refuse", "text", "token"]
 _AT_ONCE = 128
+Made = TypeVar("Made")
 
 
 @dataclass(slots=True)
 class TrainingSequence:
     """One training sequence of a sample. ``ids`` and ``trained`` are of equal length; ``spans`` are characters of ``text``.
 
-    ``route`` is how the trained text was found, ``turns`` which turns it is (from 0), ``dropped_turns`` how many turns were left
-    out because the sample was too long, ``notes`` what is worth knowing and not wrong.
+    ``route`` is how the trained text was found, ``turns`` which turns of the sample it is (from 0), ``dropped_turns`` how many turns
+    were left out because the sample was too long, ``notes`` what is worth knowing and not wrong, ``roles`` the tokens by role.
     """
 
     sample: str
@@ -41,6 +48,7 @@ class TrainingSequence:
     turns: tuple[int, ...]
     dropped_turns: int = 0
     notes: list[str] = field(default_factory=list)
+    roles: dict[str, int] = field(default_factory=dict)
 
     def parts(self) -> list[tuple[str, bool]]:
         """The text in order, each part with whether it is trained."""
@@ -67,15 +75,18 @@ class Refusal:
 
 
 Outcome = list[TrainingSequence] | Refusal
+Pair = tuple[TrainingSequence, TrainingSequence]
 
 
 class Masker:
     """Makes training sequences with one model's template and tokenizer. A context manager: the template runs in a process.
 
-    ``model`` is a model folder, or the path of one; ``template`` a Jinja text or file that takes its template's place.
-    ``max_tokens`` is the longest sequence; a longer sample is refused, or with ``drop-turns`` loses whole turns after the system
-    turn, the oldest first, as long as an answer remains. Raises FtdataError for a folder without template or tokenizer, MissingExtra
-    without jinja2 or tokenizers.
+    ``model`` is a model folder, the path of one, or a Jinja file; ``template`` a Jinja text or file that takes the place of the
+    folder's template, ``tokenizer`` a tokenizer.json, or a folder that holds one, in the place of the folder's. ``max_tokens`` is the
+    longest sequence; a longer sample is refused, or with ``drop-turns`` loses whole exchanges after the system turn, the oldest
+    first, as long as an answer remains. ``control_tokens`` says what becomes of a sample whose texts spell a control token: it is
+    refused, they are encoded as ordinary ``text``, or become a control ``token``, as transformers does it. Raises FtdataError
+    without template or tokenizer, MissingExtra without jinja2 or tokenizers.
     """
 
     def __init__(
@@ -83,22 +94,24 @@ class Masker:
         model: ModelFolder | str | Path,
         *,
         template: str | Path | None = None,
+        tokenizer: str | Path | None = None,
         max_tokens: int | None = None,
         too_long: TooLong = "refuse",
+        control_tokens: ControlTokens = "refuse",
     ) -> None:
-        self.folder = model if isinstance(model, ModelFolder) else read_model_folder(model)
+        self.folder, text = opened(model, template, tokenizer)
         if self.folder.tokenizer_file is None:
             raise FtdataError(
                 f"{self.folder.path}: there is no tokenizer.json",
                 "Save it: AutoTokenizer.from_pretrained(...).save_pretrained(folder).",
             )
-        self.tokenizer = _load(self.folder.tokenizer_file)
-        self.max_tokens, self.too_long = max_tokens, too_long
-        text = _template(template)
+        self.tokens = Tokens(self.folder.tokenizer_file, self.folder.special_tokens)
+        self.tokenizer, self.special = self.tokens.tokenizer, self.tokens.special
+        self.max_tokens, self.too_long, self.control_tokens = max_tokens, too_long, control_tokens
         self.renderer = Renderer(text, variables=self.folder.variables) if text is not None else Renderer(self.folder)
-        self.special = SpecialTokens(self.folder.special_tokens)
-        self.stops = self.folder.stop_tokens
-        self._arguments: Literal["text", "object"] | None = None
+        self.forms = Forms(self.renderer)
+        self._edges = Edges(self.tokens.special_texts)
+        self._habits: Habits | None = None
 
     def __enter__(self) -> Masker:
         return self
@@ -106,275 +119,231 @@ class Masker:
     def __exit__(self, *_: object) -> None:
         self.renderer.close()
 
+    @property
+    def habits(self) -> Habits:
+        """What the template does to every conversation, found once: the tokens that end an answer, and notes."""
+        if self._habits is None:
+            self._habits = find_habits(self.renderer, self.folder, self.special, self.forms.contents == (False, True))
+        return self._habits
+
     def sequences(self, samples: Iterable[Sample]) -> Iterator[Outcome]:
         """Yield for each sample its sequences (several where the template rewrites history), or why it is refused."""
-        iterator = iter(samples)
-        while batch := list(islice(iterator, _AT_ONCE)):
-            made = [self._texts(sample) for sample in batch]
-            encoded = self._encode([text for texts in made if isinstance(texts, list) for text, _ in texts])
-            for sample, texts in zip(batch, made, strict=True):
-                if isinstance(texts, Refusal):
-                    yield texts
-                else:
-                    yield self._fitted(sample, [self._sequence(sample, text, next(encoded), dropped) for text, dropped in texts])
+        for batch in _batches(samples):
+            jobs = [self._job(sample) for sample in batch]
+            for sample, job, outcome in zip(batch, jobs, self._made(batch, jobs), strict=True):
+                yield outcome if isinstance(job, Refusal) or isinstance(outcome, Refusal) else self._fitted(sample, job, outcome)
 
-    def pairs(self, samples: Iterable[Sample]) -> Iterator[tuple[TrainingSequence, TrainingSequence] | Refusal]:
+    def pairs(self, samples: Iterable[Sample]) -> Iterator[Pair | Refusal]:
         """Yield for each preference sample its chosen and its rejected sequence; trained is the continuation alone."""
-        for sample in samples:
-            found = self._pair(sample)
-            yield found
+        for batch in _batches(samples):
+            both = [self._sides(sample) for sample in batch]
+            owners = [sample for sample, sides in zip(batch, both, strict=True) if not isinstance(sides, Refusal) for _ in (0, 1)]
+            made = iter(self._made(owners, [job for sides in both if not isinstance(sides, Refusal) for job in sides]))
+            for sample, sides in zip(batch, both, strict=True):
+                if isinstance(sides, Refusal):
+                    yield sides
+                else:
+                    yield self._fitted_pair(sample, sides, _paired(sample, next(made), next(made)))
 
-    # one sample
+    # --- Conversations ----------------------------------------------------------------------------
 
-    def _texts(self, sample: Sample) -> list[tuple[Text, int]] | Refusal:
-        key = sample_id(sample)
+    def _job(self, sample: Sample) -> Job | Refusal:
         if sample.chosen or sample.rejected:
-            return Refusal(key, "it is a preference pair: those are trained by preference, or converted first")
-        return self._of_turns(key, self._turns(to_messages(sample)), sample.tools, _trained(sample))
+            return Refusal(sample_id(sample), "it is a preference pair: those are trained by preference, or converted first")
+        return self._checked(sample, to_messages(sample), _trained(sample.messages))
 
-    def _of_turns(self, key: str, turns: Turns, tools: list[Any] | None, trained: list[int]) -> list[tuple[Text, int]] | Refusal:
-        if not turns:
-            return Refusal(key, "it holds no conversation")
+    def _sides(self, sample: Sample) -> tuple[Job, Job] | Refusal:
+        if not sample.chosen or not sample.rejected:
+            return Refusal(sample_id(sample), "it is no preference pair")
+        prompt, sides = as_dicts(sample.messages), (as_dicts(sample.chosen), as_dicts(sample.rejected))
+        # Turns with which both sides begin are of the prompt: training them up and down at once teaches nothing.
+        shared = 0
+        while shared < min(map(len, sides)) - 1 and sides[0][shared] == sides[1][shared]:
+            shared += 1
+        jobs = []
+        for messages, side in zip((sample.chosen, sample.rejected), sides, strict=True):
+            answers = [len(prompt) + at for at in _trained(messages) if at >= shared]
+            if not answers:
+                return Refusal(sample_id(sample), "a side holds no assistant turn that is trained")
+            job = self._checked(sample, [*prompt, *side], answers)
+            if isinstance(job, Refusal):
+                return job
+            jobs.append(job)
+        return jobs[0], jobs[1]
+
+    def _checked(self, sample: Sample, given: Turns, trained: list[int]) -> Job | Refusal:
+        """A job, or why there is none."""
+        key = sample_id(sample)
+        if not given:
+            return Refusal(key, sample.problem or "it holds no conversation")
         if not trained:
             return Refusal(key, "no assistant turn is trained")
-        found = self._control(turns)
-        if found is not None:
-            return Refusal(key, f"a text holds the control token {found}, which the tokenizer would take for a real one")
-        try:
-            texts = find_texts(self.renderer, turns, tools, trained, self.stops)
-        except Unverified as error:
-            return Refusal(key, str(error))
-        for text in texts:
-            for at, (start, end) in zip(text.turns, text.spans, strict=True):
-                lost = _lost(turns[at], text.text[start:end])
-                if lost is not None:
-                    return Refusal(key, f"turn {at + 1}: the template leaves out {lost}")
-        return [(text, 0) for text in texts]
+        medium = "image" if any(sample.media.values()) else has_media(given)
+        if medium is not None:
+            return Refusal(key, f"it holds a part of the type {medium[:40]!r}: only text is trained here")
+        turns, notes = self.forms.fit(given)
+        tools = sample.tools or None
+        job = Job(turns, tools, trained, notes=[*notes, *self.habits.notes])
+        if any(_is_partial(message) for message in sample.turns()):
+            job.notes.append("a weight other than 0 counts as 1")
+        if self.control_tokens != "token":
+            token = self._control(turns, tools)
+            if token is not None and self.control_tokens == "refuse":
+                return Refusal(key, f"a text holds the control token {token}, which the tokenizer would take for a real one")
+            if token is not None:
+                job.literal = True
+                job.notes.append("texts that spell a control token are encoded as ordinary text")
+        return job
 
-    def _pair(self, sample: Sample) -> tuple[TrainingSequence, TrainingSequence] | Refusal:
-        key = sample_id(sample)
-        if not sample.chosen or not sample.rejected:
-            return Refusal(key, "it is no preference pair")
-        prompt = self._turns(as_dicts(sample.messages))
-        made: list[TrainingSequence] = []
-        heads: list[list[int]] = []
-        for side in (sample.chosen, sample.rejected):
-            continuation = self._turns(as_dicts(side))
-            turns = [*prompt, *continuation]
-            answers = [len(prompt) + at for at, turn in enumerate(continuation) if turn.get("role") == "assistant"]
-            if not answers:
-                return Refusal(key, "a side holds no assistant turn")
-            texts = self._of_turns(key, turns, sample.tools, answers)
-            if isinstance(texts, Refusal):
-                return texts
-            if len(texts) != 1:
-                return Refusal(key, "the template rewrites the history of an answer of several turns")
-            text = texts[0][0]
-            sequence = self._sequence(sample, text, next(self._encode([text])), 0)
-            if self.max_tokens is not None and len(sequence.ids) > self.max_tokens:
-                return Refusal(key, f"it has {len(sequence.ids):,} tokens, the limit is {self.max_tokens:,}")
-            made.append(sequence)
-            heads.append(sequence.ids[: sequence.trained.index(True)] if True in sequence.trained else [])
-        if heads[0] != heads[1] or not heads[0]:
-            return Refusal(key, "the two sides do not follow the same prompt once they are rendered")
-        return made[0], made[1]
-
-    def _turns(self, turns: Turns) -> Turns:
-        """Arguments of tool calls as the template wants them: most print an object, and encode a text a second time."""
-        if any(turn.get("tool_calls") for turn in turns) and self._form() == "object":
-            return [_with_objects(turn) for turn in turns]
-        return turns
-
-    def _form(self) -> Literal["text", "object"]:
-        if self._arguments is None:
-            asked = []
-            for arguments in ({"zqkeyqz": 1}, '{"zqkeyqz": 1}'):
-                call = {"id": "abcdefghi", "type": "function", "function": {"name": "f", "arguments": arguments}}
-                asked.append(
-                    conversation(
-                        [{"role": "user", "content": "zq"}, {"role": "assistant", "content": "", "tool_calls": [call]}], None
-                    )
-                )
-            mapping, text = self.renderer.render_many(asked)
-            doubled = text.fault is not None or '\\"zqkeyqz' in text.text
-            self._arguments = "object" if mapping.fault is None and doubled else "text"
-        return self._arguments
-
-    def _control(self, turns: Turns) -> str | None:
+    def _control(self, turns: Turns, tools: list[Any] | None) -> str | None:
         """A control token that stands in a text of the data."""
-        for turn in turns:
-            for text in _strings(turn, 0):
-                for token, _ in self.special.find(text):
+        for item in (*turns, *(tools or ())):
+            for text in texts(item):
+                token = self.tokens.control(text)
+                if token is not None:
                     return token
         return None
 
-    def _fitted(self, sample: Sample, sequences: list[TrainingSequence]) -> Outcome:
+    # --- Sequences --------------------------------------------------------------------------------
+
+    def _made(self, samples: Sequence[Sample], jobs: Sequence[Job | Refusal]) -> list[Outcome]:
+        """The sequences of jobs, of whatever length: rendered together, encoded together."""
+        real = [job for job in jobs if isinstance(job, Job)]
+        found = run_many(self.renderer, [steps(job, self.habits, self.special, self._edges) for job in real])
+        listed = [(text.text, text.spans, plain) for texts in found if isinstance(texts, list) for text, plain in texts]
+        encoded, results = iter(self.tokens.encode(listed)), iter(found)
+        outcomes: list[Outcome] = []
+        for sample, job in zip(samples, jobs, strict=True):
+            if isinstance(job, Refusal):
+                outcomes.append(job)
+                continue
+            texts = next(results)
+            if isinstance(texts, Unverified):
+                outcomes.append(Refusal(sample_id(sample), str(texts)))
+                continue
+            made = [(text, next(encoded)) for text, _ in texts]
+            problem = next((words for text, tokens in made if (words := _problem(text, tokens))), None)
+            if problem is not None:
+                outcomes.append(Refusal(sample_id(sample), problem))
+            else:
+                outcomes.append([_sequence(sample_id(sample), job, text, tokens) for text, tokens in made])
+        return outcomes
+
+    def _fitted(self, sample: Sample, job: Job, sequences: list[TrainingSequence]) -> Outcome:
         """Sequences that are short enough: a longer one is refused, or loses turns."""
-        limit = self.max_tokens
         out = []
         for sequence in sequences:
-            if limit is None or len(sequence.ids) <= limit:
+            if self._fits(sequence):
                 out.append(sequence)
                 continue
-            shorter = self._shorter(sample, sequence) if self.too_long == "drop-turns" else None
+            alone = len(sequence.turns) == 1
+            last = sequence.turns[-1]
+            turns = job.turns[: last + 1] if alone else job.turns
+
+            def made(cut: int, head: int, turns: Turns = turns, alone: bool = alone, last: int = last) -> TrainingSequence | None:
+                kept = [at for at in ([last] if alone else job.trained) if at >= cut]
+                outcome = self._made([sample], [_shorter(job, turns, kept, cut, head)])[0]
+                if isinstance(outcome, Refusal) or len(outcome) != 1 or not self._fits(outcome[0]):
+                    return None
+                return _renumbered(outcome[0], cut, head, len(job.trained) - len(kept) if not alone else 0)
+
+            shorter = self._cut(turns, last, made)
             if shorter is None:
-                more = " even without its earlier turns" if self.too_long == "drop-turns" else ""
-                return Refusal(sequence.sample, f"it has {len(sequence.ids):,} tokens{more}, the limit is {limit:,}")
+                return self._too_long(sample, len(sequence.ids))
             out.append(shorter)
         return out
 
-    def _shorter(self, sample: Sample, sequence: TrainingSequence) -> TrainingSequence | None:
-        """The sequence without its oldest exchanges: a cut goes before a user turn, so that an answer keeps its question."""
-        assert self.max_tokens is not None
-        turns = self._turns(to_messages(sample))
-        last = max(sequence.turns)
-        turns, kept = turns[: last + 1] if len(sequence.turns) == 1 else turns, set(_trained(sample))
-        system = [turn for turn in turns if turn.get("role") in ("system", "developer")]
-        head = len(system) if turns[: len(system)] == system else 0
-        for cut in range(head + 1, len(turns)):
-            if turns[cut].get("role") != "user":
-                continue
-            shown = [*turns[:head], *turns[cut:]]
-            gone = cut - head
-            trained = [at - gone for at in sorted(kept) if cut <= at < len(turns)]
-            if len(sequence.turns) == 1:
-                trained = trained[-1:]
-            texts = self._of_turns(sequence.sample, shown, sample.tools, trained)
-            if isinstance(texts, Refusal) or len(texts) != 1:
-                continue
-            shorter = self._sequence(sample, texts[0][0], next(self._encode([texts[0][0]])), gone)
-            if len(shorter.ids) <= self.max_tokens:
-                return shorter
-        return None
+    def _fitted_pair(self, sample: Sample, jobs: tuple[Job, Job], pair: Pair | Refusal) -> Pair | Refusal:
+        """A pair that is short enough; both sides lose the same turns of the prompt."""
+        if isinstance(pair, Refusal) or all(map(self._fits, pair)):
+            return pair
+        first = min(job.trained[0] for job in jobs)
 
-    # tokens
+        def made(cut: int, head: int) -> Pair | None:
+            outcomes = self._made([sample, sample], [_shorter(job, job.turns, job.trained, cut, head) for job in jobs])
+            both = _paired(sample, *outcomes)
+            if isinstance(both, Refusal) or not all(map(self._fits, both)):
+                return None
+            return _renumbered(both[0], cut, head, 0), _renumbered(both[1], cut, head, 0)
 
-    def _encode(self, texts: Sequence[Text]) -> Iterator[tuple[list[int], list[bool]]]:
-        """Encode texts, each whole, and again cut at the ends of its spans: where both agree no token crosses a boundary.
+        return self._cut(jobs[0].turns[:first], first, made) or self._too_long(sample, max(len(one.ids) for one in pair))
 
-        Where they do not, a token that crosses into an answer belongs to the prompt: inference has it before the first token that
-        the model writes.
+    def _cut(self, turns: Turns, last: int, made: Callable[[int, int], Made | None]) -> Made | None:
+        """What ``made(cut, head)`` gives for the earliest cut at which it fits: turns from ``head`` to ``cut`` are left out.
+
+        A cut goes before a user turn, so that an answer keeps its question. Found by halving: what is cut later is shorter.
         """
-        cut = [_cut(text) for text in texts]
-        pieces = [piece for parts in cut for piece, _ in parts]
-        wholes = self.tokenizer.encode_batch([text.text for text in texts], add_special_tokens=False) if texts else []
-        singles = iter(self.tokenizer.encode_batch(pieces, add_special_tokens=False) if pieces else [])
-        for text, parts, whole in zip(texts, cut, wholes, strict=True):
-            ids: list[int] = []
-            trained: list[bool] = []
-            for _, is_trained in parts:
-                part = next(singles).ids
-                ids += part
-                trained += [is_trained] * len(part)
-            if ids == whole.ids:
-                yield ids, trained
+        if self.too_long != "drop-turns":
+            return None
+        head = next((at for at, turn in enumerate(turns) if turn.get("role") not in ("system", "developer")), len(turns))
+        cuts = [at for at in range(head + 1, len(turns)) if turns[at].get("role") == "user" and at < last]
+        low, high, best = 0, len(cuts), None
+        while low < high:
+            middle = (low + high) // 2
+            found = made(cuts[middle], head)
+            if found is None:
+                low = middle + 1
             else:
-                yield (
-                    whole.ids,
-                    [
-                        any(start <= left and right <= end for start, end in text.spans) and left < right
-                        for left, right in whole.offsets
-                    ],
-                )
+                best, high = found, middle
+        return best
 
-    def _sequence(self, sample: Sample, text: Text, encoded: tuple[list[int], list[bool]], dropped: int) -> TrainingSequence:
-        ids, trained = encoded
-        return TrainingSequence(
-            sample_id(sample), ids, trained, text.text, text.spans, text.route, text.turns, dropped, list(text.notes)
-        )
+    def _fits(self, sequence: TrainingSequence) -> bool:
+        return self.max_tokens is None or len(sequence.ids) <= self.max_tokens
+
+    def _too_long(self, sample: Sample, size: int) -> Refusal:
+        more = " and cannot be made short enough by leaving out earlier turns" if self.too_long == "drop-turns" else ""
+        return Refusal(sample_id(sample), f"it has {size:,} tokens{more}, the limit is {self.max_tokens:,}")
 
 
-def _cut(text: Text) -> list[tuple[str, bool]]:
-    parts: list[tuple[str, bool]] = []
-    at = 0
-    for start, end in text.spans:
-        parts += [(text.text[at:start], False), (text.text[start:end], True)]
-        at = end
-    return [*parts, (text.text[at:], False)]
+def _problem(text: Text, tokens: Encoded) -> str | None:
+    if tokens.crossing:
+        text.note("a token crosses the edge of an answer: it is not trained")
+    return tokens.problem or (None if any(tokens.trained[1:]) else "no token of it is trained")
 
 
-def _trained(sample: Sample) -> list[int]:
+def _sequence(key: str, job: Job, text: Text, tokens: Encoded) -> TrainingSequence:
+    roles = tokens_by_role(text, job.turns, tokens.starts)
+    return TrainingSequence(key, tokens.ids, tokens.trained, text.text, text.spans, text.route, text.turns, 0, text.notes, roles)
+
+
+def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    iterator = iter(samples)
+    while batch := list(islice(iterator, _AT_ONCE)):
+        yield batch
+
+
+def _trained(messages: Sequence[Message]) -> list[int]:
     """The turns that are trained: assistant turns whose weight, under any trainer's name, is not 0."""
-    return [
-        at
-        for at, message in enumerate([*sample.messages, *sample.chosen])
-        if message.role == "assistant" and not (message.weight in (0, "0", "false", "False") and message.weight is not None)
-    ]
+    return [at for at, message in enumerate(messages) if is_trained(message) and message.weight not in ("0", "false", "False")]
 
 
-def _lost(turn: dict[str, Any], shown: str) -> str | None:
-    """What an answer says and its rendering does not. Reasoning at its beginning may be printed elsewhere, or not."""
-    content = turn.get("content")
-    texts = (
-        [content]
-        if isinstance(content, str)
-        else [part.get("text") for part in content if isinstance(part, dict)]
-        if isinstance(content, list)
-        else []
-    )
-    for text in texts:
-        if isinstance(text, str) and text.rpartition("</think>")[2].strip() not in shown:
-            return "the text of the answer"
-    calls = turn.get("tool_calls")
-    for call in calls if isinstance(calls, list) else []:
-        function = call.get("function") if isinstance(call, dict) else None
-        name = function.get("name") if isinstance(function, dict) else None
-        if isinstance(name, str) and name not in shown:
-            return f"the call of {name}"
-    return None
+def _is_partial(message: Message) -> bool:
+    weight = message.weight
+    return message.role == "assistant" and isinstance(weight, int | float) and weight not in (0, 1)
 
 
-def _with_objects(turn: dict[str, Any]) -> dict[str, Any]:
-    calls = turn.get("tool_calls")
-    if not isinstance(calls, list):
-        return turn
-    return turn | {"tool_calls": [_with_object(call) for call in calls]}
+def _shorter(job: Job, turns: Turns, trained: Sequence[int], cut: int, head: int) -> Job:
+    return Job([*turns[:head], *turns[cut:]], job.tools, [at - (cut - head) for at in trained], job.literal, job.notes)
 
 
-def _with_object(call: Any) -> Any:
-    function = call.get("function") if isinstance(call, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
-        return call
-    try:
-        value = json.loads(function["arguments"] or "{}")
-    except (ValueError, RecursionError):
-        return call
-    return call | {"function": function | {"arguments": value}} if isinstance(value, dict) else call
+def _renumbered(sequence: TrainingSequence, cut: int, head: int, lost: int) -> TrainingSequence:
+    """The sequence with its turns counted as in the whole sample."""
+    sequence.dropped_turns = cut - head
+    sequence.turns = tuple(at + cut - head for at in sequence.turns)
+    if lost:
+        sequence.notes.append("answers that would be trained were left out with the earlier turns")
+    return sequence
 
 
-def _strings(value: Any, depth: int) -> Iterator[str]:
-    """Every text in a turn that a template may print."""
-    if isinstance(value, str):
-        yield value
-    elif depth < 16 and isinstance(value, dict):
-        for name, inner in value.items():
-            if not (depth == 0 and name == "role"):
-                yield from _strings(inner, depth + 1)
-    elif depth < 16 and isinstance(value, list):
-        for inner in value:
-            yield from _strings(inner, depth + 1)
-
-
-def _load(path: Path) -> Any:
-    try:
-        from tokenizers import Tokenizer
-    except ImportError:
-        raise MissingExtra("training tokens need the tokenizers package", "pip install 'ftdata[template]'") from None
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:
-        raise FtdataError(f"{path}: is no tokenizer that can be read ({str(error)[:200]})", "Save the tokenizer anew.") from None
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
-
-
-def _template(template: str | Path | None) -> str | None:
-    if template is None:
-        return None
-    if isinstance(template, Path) or (len(template) < 1000 and "\n" not in template and "{" not in template):
-        try:
-            return Path(template).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise FtdataError(f"{template}: cannot be read as a template ({error})", "Name a Jinja file in UTF-8.") from None
-    return template
+def _paired(sample: Sample, chosen: Outcome, rejected: Outcome) -> Pair | Refusal:
+    """Two sides as a pair, if the same tokens stand before their continuations."""
+    for side in (chosen, rejected):
+        if isinstance(side, Refusal):
+            return side
+        if len(side) != 1:
+            return Refusal(sample_id(sample), "the template rewrites the history of an answer of several turns")
+    assert not isinstance(chosen, Refusal) and not isinstance(rejected, Refusal)
+    heads = [one.ids[: one.trained.index(True)] for one in (chosen[0], rejected[0])]
+    if heads[0] != heads[1] or not heads[0]:
+        return Refusal(sample_id(sample), "the two sides do not follow the same prompt once they are rendered")
+    return chosen[0], rejected[0]

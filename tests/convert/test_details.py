@@ -42,9 +42,9 @@ def written(name="openai-chat", **details):
     [
         ("openai", Details(system="system", reasoning_key=None, extra="drop")),
         ("trl", Details(mask_key=None)),
-        ("axolotl", Details(mask_key="training")),
+        ("axolotl", Details(mask_key="training", prompt="completion")),
         ("ms-swift", Details(mask_key="loss", system="system", reasoning_key=None)),
-        ("mistral", Details(system="system", call_ids="9 characters")),
+        ("mistral", Details(system="system", call_ids="9 characters", reasoning_key=None)),
         ("llama-factory", Details(arguments="object", mask_key=None, system="system", empty="empty")),
         ("gpt-oss", Details(arguments="object", mask_key=None, empty="empty", reasoning_key="thinking")),
         ("together", Details(system="system", extra="drop", empty="empty")),
@@ -160,7 +160,8 @@ def test_the_better_answer_is_kept_and_the_worse_one_accounted_for():
     assert render(sample, "openai-chat")[0] == {"messages": [{"role": "user", "content": "A knot?"}, turn]}
     assert [(loss.where, loss.value) for loss in losses] == [("/non_preferred_output", row["non_preferred_output"])]
     good, bad = unpair(read_row(row, "openai-dpo"))
-    assert render(good, "unpaired-kto")[0] == {"prompt": "A knot?", "completion": "Bowline.", "label": True}
+    asked = {"role": "user", "content": "A knot?"}
+    assert render(good, "unpaired-kto")[0] == {"prompt": [asked], "completion": [turn], "label": True}
     assert render(bad, "alpaca-kto")[0] == {"instruction": "A knot?", "input": "", "output": "Rope.", "kto_tag": False}
 
 

@@ -43,17 +43,20 @@ def general(row, name, details):
 
 
 @settings(max_examples=600, deadline=None)
-@given(row=shares | plain | chats(), name=st.sampled_from(sorted(TARGETS)), wide=st.booleans())
-def test_a_row_that_goes_the_quick_way_becomes_what_the_general_way_makes_of_it(row, name, wide):
+@given(
+    row=shares | plain | chats(), name=st.sampled_from(sorted(TARGETS)), wide=st.booleans(),
+    details=st.sampled_from([OPENAI, Details(extra="drop", system="system"), Details(empty="empty", calls="refuse")]),
+)  # fmt: skip
+def test_a_row_that_goes_the_quick_way_becomes_what_the_general_way_makes_of_it(row, name, wide, details):
     try:
         raw = json.dumps(row, ensure_ascii=wide).encode()
     except UnicodeEncodeError:
         return
-    quick = quick_way(name, OPENAI)
+    quick = quick_way(name, details)
     found = quick(row, raw)
     if found is None:
         return
-    out, made = general(row, name, OPENAI)
+    out, made = general(row, name, details)
     assert [orjson.dumps(found[1])] == [line for line, _ in out]
     assert made.formats == {found[0]: 1}
     assert not made.tally.entries

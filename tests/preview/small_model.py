@@ -1,4 +1,4 @@
-"""A model folder small enough for tests: a family's template, and a tokenizer of single characters."""
+"""A model folder small enough for tests: a family's template, and a tokenizer of single bytes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ def make_model(folder, family="qwen25", template=None):
     """Write a model folder and return its path."""
     tokenizers = pytest.importorskip("tokenizers")
     bos, eos, special = TOKENS[family]
-    tokenizer = tokenizers.Tokenizer(
-        tokenizers.models.BPE(vocab={chr(code): at for at, code in enumerate(range(32, 127))}, merges=[])
-    )
+    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(vocab={letter: at for at, letter in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
     tokenizer.add_special_tokens([token for token in (bos, eos, *special) if token])
     folder.mkdir(exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))

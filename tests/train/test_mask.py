@@ -1,10 +1,8 @@
-"""The mask is the answers and what ends them, token by token, whatever the template: against a slow reference of its own."""
+"""The mask is the answers and what ends them: routes, weights, control tokens, limits, pairs, and what is refused."""
 
 from __future__ import annotations
 
 import json
-import re
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,140 +12,22 @@ from template_cases import FAMILIES, TOKENS, TOOLS
 pytest.importorskip("jinja2")
 pytest.importorskip("tokenizers")
 
-from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
+from mask_cases import byte_tokenizer, family_folder, make_folder, one, sample, special_of, turn
+from tokenizers import Tokenizer, normalizers
 from tokenizers.models import BPE
 
 from ftdata.errors import FtdataError
 from ftdata.formats import parse
 from ftdata.train.mask import Masker, Refusal
-
-# What surrounds an answer in each family, as its authors publish it: the header that inference ends with, and the end.
-ANSWERS = {
-    "llama31": (r"<\|start_header_id\|>assistant<\|end_header_id\|>\n\n", r"<\|eot_id\|>"),
-    "chatml": (r"<\|im_start\|>assistant\n", r"<\|im_end\|>"),
-    "qwen25": (r"<\|im_start\|>assistant\n", r"<\|im_end\|>"),
-    "qwen3": (r"<\|im_start\|>assistant\n", r"<\|im_end\|>"),
-    "gemma": (r"<start_of_turn>model\n", r"<end_of_turn>"),
-    "phi3": (r"<\|assistant\|>\n", r"<\|end\|>(?:\n<\|endoftext\|>)?"),
-    "mistral": (r"\[/INST\]", r"</s>"),
-    "deepseek": (r"<｜Assistant｜>", r"<｜end▁of▁sentence｜>"),
-}
-NO_SYSTEM = ("gemma",)
-
-
-def byte_tokenizer(special, merges=()):
-    """A tokenizer of bytes, and of the merges given: a token of it is a known number of bytes."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = [*alphabet, *("".join(pair) for pair in merges)]
-    tokenizer = Tokenizer(BPE({word: number for number, word in enumerate(words)}, list(merges)))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(special)
-    return tokenizer
-
-
-def make_folder(path, template, bos, eos, special, *, merges=(), adds_bos=False):
-    path.mkdir(parents=True, exist_ok=True)
-    tokenizer = byte_tokenizer([token for token in (bos, eos, *special) if token], merges)
-    if adds_bos:
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single=f"{bos} $A", pair=f"{bos} $A $B", special_tokens=[(bos, tokenizer.token_to_id(bos))]
-        )
-    tokenizer.save(str(path / "tokenizer.json"))
-    (path / "tokenizer_config.json").write_text(
-        json.dumps({"bos_token": bos, "eos_token": eos, "chat_template": template}), "utf-8"
-    )
-    return path
+from ftdata.train.totals import Totals
 
 
 @pytest.fixture(scope="module")
 def maskers(tmp_path_factory):
-    made = {}
-    for name, (bos, eos, special) in TOKENS.items():
-        folder = make_folder(tmp_path_factory.mktemp(name), (FAMILIES / f"{name}.jinja").read_text("utf-8"), bos, eos, special)
-        made[name] = Masker(folder)
+    made = {name: Masker(family_folder(tmp_path_factory.mktemp(name), name)) for name in TOKENS}
     yield made
     for masker in made.values():
         masker.renderer.close()
-
-
-def sample(turns, tools=None):
-    row = {"messages": turns} | ({"tools": tools} if tools else {})
-    return parse(row, "openai-chat-tools" if tools else "openai-chat")
-
-
-def one(masker, turns, tools=None):
-    (outcome,) = masker.sequences([sample(turns, tools)])
-    return outcome
-
-
-def reference(text, family, kept):
-    """The slow way: characters between an answer's header and its end, both as published; ``kept`` says which answers count."""
-    header, end = ANSWERS[family]
-    spans = [match.span(1) for match in re.finditer(f"(?s){header}(.*?{end})", text)]
-    return [span for span, keep in zip(spans, kept, strict=True) if keep]
-
-
-def slowly_masked(text, spans, tokenizer, special):
-    """Walk through the text character by character: a special token is one token, any other character as many as it has bytes."""
-    expected, at = [], 0
-    while at < len(text):
-        token = next((token for token in sorted(special, key=len, reverse=True) if text.startswith(token, at)), None)
-        size = len(token) if token else 1
-        inside = any(start <= at and at + size <= end for start, end in spans)
-        expected += [inside] * (1 if token else len(text[at].encode()))
-        at += size
-    return expected
-
-
-words = st.text(st.sampled_from("abc 가나다?!.\n🙂é{}[]\"'"), max_size=12).map(lambda text: "x" + text + "x")
-answers = st.tuples(words, st.sampled_from([None, 0, 1]))
-exchanges = st.lists(st.tuples(words, answers), min_size=1, max_size=3)
-
-
-@pytest.mark.parametrize("family", sorted(TOKENS))
-@given(system=st.none() | words, talk=exchanges)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_mask_is_that_of_a_slow_reference(maskers, family, system, talk):
-    masker = maskers[family]
-    turns = [{"role": "system", "content": system}] if system is not None and family not in NO_SYSTEM else []
-    kept = []
-    for question, (answer, weight) in talk:
-        turns.append({"role": "user", "content": question})
-        turns.append({"role": "assistant", "content": answer} | ({} if weight is None else {"weight": weight}))
-        kept.append(weight != 0)
-    outcome = one(masker, turns)
-    if not any(kept):
-        assert isinstance(outcome, Refusal) and "no assistant turn" in outcome.reason
-        return
-    assert not isinstance(outcome, Refusal), outcome
-    special = [token for token in (*TOKENS[family][:2], *TOKENS[family][2]) if token]
-    if len(outcome) == 1 and _count(outcome[0].text, family) == len(kept):
-        spans = reference(outcome[0].text, family, kept)
-        assert outcome[0].trained == slowly_masked(outcome[0].text, spans, masker.tokenizer, special)
-    else:
-        assert [sequence.turns for sequence in outcome] == [
-            (at,) for at, turn in enumerate(turns) if turn["role"] == "assistant" and turn.get("weight") != 0
-        ]
-        for sequence in outcome:
-            before = sum(turn["role"] == "assistant" for turn in turns[: sequence.turns[0] + 1])
-            spans = [reference(sequence.text, family, [True] * _count(sequence.text, family))[-1]]
-            assert _count(sequence.text, family) == before
-            assert sequence.trained == slowly_masked(sequence.text, spans, masker.tokenizer, special)
-    for sequence in outcome:
-        assert masker.tokenizer.decode(sequence.ids, skip_special_tokens=False) == sequence.text
-        assert "".join(part for part, _ in sequence.parts()) == sequence.text
-        stop = ANSWERS[family][1]
-        assert all(re.search(f"{stop}$", part) for part, trained in sequence.parts() if trained)
-
-
-def _count(text, family):
-    header, end = ANSWERS[family]
-    return len(re.findall(f"(?s){header}.*?{end}", text))
-
-
-def turn(role, content, **more):
-    return {"role": role, "content": content, **more}
 
 
 def test_reasoning_of_earlier_answers_is_trained_as_inference_wrote_it(maskers):
@@ -240,6 +120,17 @@ def test_a_bos_is_never_doubled(tmp_path):
         assert sequence.ids.count(masker.tokenizer.token_to_id("<s>")) == 1
 
 
+def test_a_tokenizer_that_leaves_characters_out_is_not_believed(tmp_path):
+    folder = family_folder(tmp_path / "m", "chatml")
+    kept = BPE(vocab={chr(code): at for at, code in enumerate(range(32, 127))}, merges=[])
+    tokenizer = Tokenizer(kept)
+    tokenizer.add_special_tokens(special_of("chatml"))
+    tokenizer.save(str(folder / "tokenizer.json"))
+    with Masker(folder) as masker:
+        outcome = one(masker, [turn("user", "a"), turn("assistant", "b")])
+    assert isinstance(outcome, Refusal) and "has no token for" in outcome.reason
+
+
 def test_a_token_that_crosses_into_the_answer_belongs_to_the_prompt(tmp_path):
     template = (
         "{% for m in messages %}{{ m.role }}: {{ m.content }}#{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
@@ -312,49 +203,292 @@ def test_a_folder_without_a_tokenizer_or_template_is_explained(tmp_path):
         Masker(tmp_path / "m", template="{{ messages }}")
 
 
-def trl_templates():
-    trl = pytest.importorskip("trl")
-    return sorted((Path(trl.__file__).parent / "chat_templates").glob("*.jinja"))
+def trained(sequence):
+    return [part for part, is_trained in sequence.parts() if is_trained]
 
 
-REAL = {
-    "llama3": ANSWERS["llama31"], "llama3_1": ANSWERS["llama31"], "llama3_2": ANSWERS["llama31"], "qwen2_5": ANSWERS["qwen25"],
-    "qwen3": ANSWERS["qwen3"], "qwen3_instruct_2507": ANSWERS["qwen3"], "gemma3": ANSWERS["gemma"], "phi3": (r"<\|assistant\|>\n", r"<\|end\|>(?:\n<\|endoftext\|>)?"),
-    "phi3_5": (r"<\|assistant\|>\n", r"<\|end\|>(?:\n<\|endoftext\|>)?"), "deepseekv3": ANSWERS["deepseek"],
-    "deepseek_r1_distill": ANSWERS["deepseek"], "cohere": (r"<\|START_OF_TURN_TOKEN\|><\|CHATBOT_TOKEN\|>", r"<\|END_OF_TURN_TOKEN\|>"),
-}  # fmt: skip
-STOPS = {
-    "llama": "<|eot_id|>",
-    "qwen": "<|im_end|>",
-    "gemma": "<end_of_turn>",
-    "phi": "<|endoftext|>",
-    "deep": "<｜end▁of▁sentence｜>",
-    "cohe": "<|END_OF_TURN_TOKEN|>",
-}
+def byte_family(path, name, **settings):
+    return Masker(family_folder(path / name, name), **settings)
 
 
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", sorted(REAL))
-def test_the_mask_of_real_templates_is_what_their_markers_say(name, tmp_path):
-    source = next(path for path in trl_templates() if path.stem == name).read_text("utf-8")
-    stop = next(token for prefix, token in STOPS.items() if name.startswith(prefix))
-    special = sorted(set(re.findall(r"<\|[^|<>\n]{1,40}\|>|<｜[^｜]{1,40}｜>|<start_of_turn>|<end_of_turn>", source)) - {stop})
-    folder = make_folder(tmp_path / "m", source, "<s>", stop, special)
-    header, end = REAL[name]
-    talk = [
-        turn("system", "Be 짧게."),
-        turn("user", "Which way?"),
-        turn("assistant", "North, 북쪽."),
-        turn("user", "And 🙂?"),
-        turn("assistant", "South."),
-    ]
+# --- The stop token -------------------------------------------------------------------------------
+
+NEXT = (
+    "{% for m in messages %}<|{{ 'observation' if m.role == 'tool' else m.role }}|>\n{{ m.content }}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
+)
+
+
+def next_marker_folder(path):
+    roles = ["<|user|>", "<|assistant|>", "<|observation|>", "<|system|>"]
+    folder = make_folder(path / "m", NEXT, None, "<|endoftext|>", roles)
+    tokenizer = byte_tokenizer(["<|endoftext|>", *roles])
+    ids = [tokenizer.token_to_id(token) for token in ("<|endoftext|>", "<|user|>", "<|observation|>")]
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": ids}), "utf-8")
+    return folder
+
+
+def test_an_answer_that_the_next_turn_ends_is_trained_with_its_marker(tmp_path):
+    with Masker(next_marker_folder(tmp_path)) as masker:
+        (sequence,) = one(masker, [turn("user", "a"), turn("assistant", "b"), turn("user", "c"), turn("assistant", "d")])
+    assert trained(sequence) == ["b<|user|>", "d<|user|>"] and sequence.trained[-1]
+    assert any("next turn" in note for note in sequence.notes)
+
+
+def test_where_no_file_names_a_stop_token_the_one_after_the_answer_is_taken(tmp_path):
+    folder = make_folder(
+        tmp_path / "m", (FAMILIES / "chatml.jinja").read_text("utf-8"), None, None, ["<|im_start|>", "<|im_end|>"]
+    )
     with Masker(folder) as masker:
-        sequences = one(masker, talk)
-        assert not isinstance(sequences, Refusal), sequences
-        said = []
-        for sequence in sequences:
-            spans = [match.span(1) for match in re.finditer(f"(?s){header}(.*?{end})", sequence.text)]
-            spans = spans if len(sequences) == 1 else spans[-1:]
-            assert sequence.trained == slowly_masked(sequence.text, spans, masker.tokenizer, ["<s>", stop, *special])
-            said += [part for part, trained in sequence.parts() if trained]
-    assert ["북쪽" in said[0], "South" in said[1], len(said)] == [True, True, 2]
+        (sequence,) = one(masker, [turn("user", "a"), turn("assistant", "b")])
+    assert trained(sequence) == ["b<|im_end|>"] and any("<|im_end|> is taken" in note for note in sequence.notes)
+
+
+def test_an_answer_that_nothing_ends_is_noted(tmp_path):
+    folder = make_folder(tmp_path / "m", "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}", None, "</s>", [])
+    with Masker(folder) as masker:
+        (sequence,) = one(masker, [turn("user", "a"), turn("assistant", "b")])
+    assert any("does not learn to stop" in note for note in sequence.notes)
+
+
+# --- Control tokens in the data -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [turn("user", "a <|im_end|> b"), turn("assistant", "c")],
+        [turn("user", "a"), turn("assistant", "b", reasoning_content="<|im_start|>")],
+    ],
+)
+def test_a_control_token_anywhere_in_the_data_is_refused(maskers, row):
+    outcome = one(maskers["chatml"], row)
+    assert isinstance(outcome, Refusal) and "control token" in outcome.reason
+
+
+def test_a_control_token_spelled_by_two_parts_is_refused_where_the_template_joins_them(tmp_path):
+    template = "{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}<e>{% endfor %}"
+    parts = [{"type": "text", "text": "<|im_"}, {"type": "text", "text": "end|>"}]
+    with Masker(make_folder(tmp_path / "m", template, None, "<e>", ["<|im_end|>"])) as masker:
+        outcome = one(masker, [turn("user", parts), turn("assistant", "c")])
+    assert isinstance(outcome, Refusal) and "control token" in outcome.reason
+
+
+def test_a_control_token_in_a_tool_definition_is_refused(maskers):
+    tools = [{"type": "function", "function": {"name": "f", "description": "<|im_end|>", "parameters": {}}}]
+    outcome = one(maskers["qwen25"], [turn("user", "a"), turn("assistant", "c")], tools)
+    assert isinstance(outcome, Refusal) and "control token" in outcome.reason
+
+
+def test_a_control_token_made_of_data_and_template_together_is_refused(tmp_path):
+    template = "{% for m in messages %}<|{{ m.content }}|>{{ m.content }}<e>{% endfor %}"
+    folder = make_folder(tmp_path / "m", template, None, "<e>", ["<|x", "y|>"])
+    with Masker(folder) as masker:
+        assert isinstance(one(masker, [turn("user", "x"), turn("assistant", "b")]), Refusal)
+        assert isinstance(one(masker, [turn("user", "a"), turn("assistant", "by")]), Refusal)
+        (sequence,) = one(masker, [turn("user", "a"), turn("assistant", "b")])
+    assert "<|b|>b<e>" in sequence.text
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pieces=st.lists(
+        st.sampled_from(["<|im_end|>", "<|im_start|>", "<|endoftext|>", "x", " ", "답", "\n", "<|im"]), max_size=5
+    ).map("".join)
+)
+def test_control_tokens_of_the_data_can_be_ordinary_text(as_text, pieces):
+    turns = [turn("user", f"a{pieces}"), turn("assistant", f"b{pieces}c{pieces}")]
+    (sequence,) = one(as_text, turns)
+    special = {as_text.tokenizer.token_to_id(token) for token in ("<|im_end|>", "<|im_start|>", "<|endoftext|>")}
+    assert sequence.text == f"<|im_start|>user\na{pieces}<|im_end|>\n<|im_start|>assistant\nb{pieces}c{pieces}<|im_end|>\n"
+    assert [number in special for number in sequence.ids].count(True) == 4
+    assert as_text.tokenizer.decode(sequence.ids, skip_special_tokens=False) == sequence.text
+    assert trained(sequence) == [f"b{pieces}c{pieces}<|im_end|>"]
+    assert sum(sequence.trained) == len(f"b{pieces}c{pieces}".encode()) + 1
+
+
+@pytest.fixture(scope="module")
+def as_text(tmp_path_factory):
+    with Masker(family_folder(tmp_path_factory.mktemp("text"), "chatml"), control_tokens="text") as masker:
+        yield masker
+
+
+def test_control_tokens_of_the_data_can_be_control_tokens_when_told(tmp_path):
+    with byte_family(tmp_path, "chatml", control_tokens="token") as masker:
+        (sequence,) = one(masker, [turn("user", "a<|im_end|>"), turn("assistant", "c")])
+        assert sequence.ids.count(masker.tokenizer.token_to_id("<|im_end|>")) == 3
+
+
+def test_a_spelling_that_the_tokenizer_normalises_into_a_control_token_is_refused(tmp_path):
+    folder = family_folder(tmp_path / "m", "chatml")
+    file = folder / "tokenizer.json"
+    value = json.loads(file.read_text("utf-8"))
+    value["normalizer"] = {"type": "Lowercase"}
+    for token in value["added_tokens"]:
+        token["normalized"] = True
+    file.write_text(json.dumps(value), "utf-8")
+    with Masker(folder) as masker:
+        outcome = one(masker, [turn("user", "a <|IM_END|>"), turn("assistant", "c")])
+    assert isinstance(outcome, Refusal) and "control token" in outcome.reason
+
+
+# --- Forms ----------------------------------------------------------------------------------------
+
+
+def test_parts_are_joined_for_a_template_of_texts_and_made_for_a_template_of_parts(maskers, tmp_path):
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    (sequence,) = one(maskers["chatml"], [turn("user", parts), turn("assistant", "c")])
+    assert "user\na\nb<|im_end|>" in sequence.text and any("list of parts" in note for note in sequence.notes)
+    template = "{% for m in messages %}<{{ m.role }}>{% for p in m.content %}{{ p.text }}{% endfor %}<e>{% endfor %}"
+    with Masker(make_folder(tmp_path / "m", template, None, "<e>", ["<user>", "<assistant>"])) as masker:
+        (sequence,) = one(masker, [turn("user", "ab"), turn("assistant", "cd")])
+    assert sequence.text == "<user>ab<e><assistant>cd<e>"
+
+
+def test_a_sample_with_an_image_is_refused(maskers):
+    parts = [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
+    outcome = one(maskers["chatml"], [turn("user", parts), turn("assistant", "c")])
+    assert isinstance(outcome, Refusal) and "only text" in outcome.reason
+
+
+def test_a_null_is_left_out_and_reasoning_stands_under_the_name_the_template_reads(maskers):
+    call = {"id": "abcdefgh0", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+    turns = [
+        turn("user", "a"),
+        turn("assistant", None, tool_calls=[call], thinking="why"),
+        turn("tool", "1", tool_call_id="abcdefgh0"),
+    ]
+    outcome = one(maskers["qwen3"], turns, TOOLS)
+    assert "why\n</think>" in trained(outcome[0])[0] and "None" not in outcome[0].text
+
+
+def test_reasoning_that_the_template_leaves_out_is_noted(maskers):
+    (sequence,) = one(maskers["chatml"], [turn("user", "a"), turn("assistant", "b", reasoning_content="why")])
+    assert any("leaves out the reasoning" in note for note in sequence.notes)
+
+
+def test_a_bare_template_is_opened_with_a_tokenizer_beside_it(tmp_path):
+    folder = family_folder(tmp_path / "m", "chatml")
+    template = tmp_path / "mine.jinja"
+    template.write_text((FAMILIES / "chatml.jinja").read_text("utf-8"), "utf-8")
+    with pytest.raises(FtdataError, match="makes no tokens"):
+        Masker(template)
+    for tokenizer in (folder, folder / "tokenizer.json"):
+        with Masker(template, tokenizer=tokenizer) as masker:
+            assert trained(one(masker, [turn("user", "a"), turn("assistant", "b")])[0]) == ["b<|im_end|>"]
+    with Masker(template, tokenizer=(folder / "tokenizer.json").rename(folder / "other.json")) as masker:
+        assert trained(one(masker, [turn("user", "a"), turn("assistant", "b")])[0]) == ["b<|im_end|>"]
+
+
+# --- Offsets --------------------------------------------------------------------------------------
+
+
+def test_a_post_processor_that_trims_offsets_does_not_move_the_mask(tmp_path):
+    template = (
+        "{% for m in messages %}{{ m.role }}: {{ m.content }}<e>{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    folder = make_folder(tmp_path / "m", template, None, "<e>", [], merges=[("Ġ", "b")])
+    file = folder / "tokenizer.json"
+    value = json.loads(file.read_text("utf-8"))
+    value["post_processor"] = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    file.write_text(json.dumps(value), "utf-8")
+    with Masker(folder) as masker:
+        (sequence,) = one(masker, [turn("user", "a"), turn("assistant", "bc")])
+    assert sum(sequence.trained) == 2 and any("crosses" in note for note in sequence.notes)
+
+
+def test_a_space_that_the_tokenizer_puts_before_a_piece_is_of_the_answer(tmp_path):
+    letters = sorted(set("usera istn:<>▁답bc"))
+    tokenizer = Tokenizer(BPE({letter: at for at, letter in enumerate(letters)}, []))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.add_special_tokens(["[A]", "</s>"])
+    folder = make_folder(
+        tmp_path / "m",
+        "{% for m in messages %}{{ m.content }}{{ '[A]' if m.role == 'user' else '</s>' }}{% endfor %}",
+        None,
+        "</s>",
+        [],
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    with Masker(folder) as masker:
+        (sequence,) = one(masker, [turn("user", "a"), turn("assistant", "답 b")])
+        made = [masker.tokenizer.id_to_token(number) for number, keep in zip(sequence.ids, sequence.trained, strict=True) if keep]
+    assert made == ["▁", "답", "▁", "b", "</s>"]
+
+
+# --- Limits, weights, pairs, totals ---------------------------------------------------------------
+
+
+def test_turns_are_counted_as_in_the_whole_sample_after_some_were_left_out(tmp_path):
+    turns = [turn("system", "s")]
+    for number in range(40):
+        turns += [turn("user", f"q{number}" * 5), turn("assistant", f"a{number}")]
+    with byte_family(tmp_path, "chatml", max_tokens=200, too_long="drop-turns") as masker:
+        (sequence,) = one(masker, turns)
+        assert len(sequence.ids) <= 200 < len(sequence.ids) + 60
+        assert sequence.dropped_turns % 2 == 0 and sequence.turns == tuple(range(sequence.dropped_turns + 2, 81, 2))
+        assert [part.removesuffix("<|im_end|>") for part in trained(sequence)] == [turns[at]["content"] for at in sequence.turns]
+        assert "system\ns<|im_end|>" in sequence.text and any("answers that would be trained" in note for note in sequence.notes)
+        masker.too_long = "refuse"
+        assert isinstance(one(masker, turns), Refusal)
+
+
+def test_one_sequence_per_answer_loses_only_what_is_too_much(tmp_path):
+    turns = [turn("user", "q" * 60), turn("assistant", "one"), turn("user", "r"), turn("assistant", "two")]
+    with byte_family(tmp_path, "qwen3", max_tokens=90, too_long="drop-turns") as masker:
+        outcome = one(masker, turns)
+        # The first answer has its question, which alone is too long.
+        assert isinstance(outcome, Refusal) and "cannot be made short enough" in outcome.reason
+        first, second = one(masker, [*turns[2:], turn("user", "q" * 40), turn("assistant", "two")])
+    assert first.dropped_turns == 0 and second.turns == (3,) and second.dropped_turns == 2 and "q" * 40 in second.text
+
+
+def test_a_weight_between_is_one_and_noted(maskers):
+    (sequence,) = one(maskers["chatml"], [turn("user", "a"), turn("assistant", "b", weight=0.5)])
+    assert trained(sequence) == ["b<|im_end|>"] and any("weight" in note for note in sequence.notes)
+
+
+def preference(prompt, chosen, rejected):
+    row = {"input": {"messages": prompt}, "preferred_output": chosen, "non_preferred_output": rejected}
+    return parse(row, "openai-dpo")
+
+
+def test_turns_with_which_both_sides_begin_are_prompt(maskers):
+    start = [turn("assistant", "same"), turn("user", "more?")]
+    pair = preference([turn("user", "a?")], [*start, turn("assistant", "good")], [*start, turn("assistant", "bad")])
+    ((chosen, rejected),) = maskers["llama31"].pairs([pair])
+    assert trained(chosen) == ["good<|eot_id|>"] and trained(rejected) == ["bad<|eot_id|>"]
+
+
+def test_both_sides_of_a_pair_lose_the_same_turns(tmp_path):
+    prompt = [turn("user", "q" * 50), turn("assistant", "one"), turn("user", "r?")]
+    pair = preference(prompt, [turn("assistant", "good")], [turn("assistant", "bad" * 5)])
+    with byte_family(tmp_path, "chatml", max_tokens=80, too_long="drop-turns") as masker:
+        ((chosen, rejected),) = masker.pairs([pair])
+    assert chosen.dropped_turns == rejected.dropped_turns == 2 and "qq" not in chosen.text + rejected.text
+    assert chosen.turns == rejected.turns == (3,)
+
+
+def test_samples_of_a_batch_are_masked_as_alone(maskers):
+    rows = [
+        sample([turn("user", "a"), turn("assistant", "b")]),
+        sample([turn("user", "a")]),
+        sample([turn("system", "s"), turn("user", "a"), turn("assistant", "b"), turn("user", "c"), turn("assistant", "d")]),
+        sample([turn("user", "<｜User｜>"), turn("assistant", "b")]),
+    ] * 40
+    for name in ("deepseek", "mistral", "phi3"):
+        together = list(maskers[name].sequences(rows))
+        alone = [next(iter(maskers[name].sequences([row]))) for row in rows[:4]]
+        assert together == alone * 40
+
+
+def test_totals_count_what_the_sequences_hold(maskers):
+    totals = Totals()
+    rows = [sample([turn("system", "sss"), turn("user", "aa"), turn("assistant", "bbbb")]), sample([turn("user", "a")])]
+    for outcome in maskers["chatml"].sequences(rows):
+        totals.add(outcome)
+    (sequence,) = one(maskers["chatml"], [turn("system", "sss"), turn("user", "aa"), turn("assistant", "bbbb")])
+    assert totals.samples == totals.sequences == 1 and dict(totals.refused) == {"no assistant turn is trained": 1}
+    assert totals.tokens == totals.longest == len(sequence.ids) == sum(totals.roles.values()) and totals.trained == 5
+    # <|im_start|> role \n text; the end of a turn is printed before the next one
+    assert totals.roles == {"system": 1 + 7 + 3, "user": 1 + 1 + 1 + 5 + 2, "assistant": 1 + 1 + 1 + 10 + 4 + 1 + 1}

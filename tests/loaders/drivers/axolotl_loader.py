@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from byte_tokenizer import END, TEMPLATE, byte_tokenizer, read_back, read_turns
+from byte_tokenizer import END, TEMPLATE, byte_tokenizer, read_back
 from job import run
 from tiny_model import tiny_model
 
@@ -31,8 +31,7 @@ def load(job: dict[str, Any]) -> dict[str, Any]:
     tokenizer = byte_tokenizer()
     if cfg.rl:
         found = prepare_preference_datasets(cfg, tokenizer)[0]
-        rows = [dict(row) for row in found]
-        return {"version": version("axolotl"), "rows": rows}
+        return {"version": version("axolotl"), "rows": [dict(row) for row in found]}
     found = prepare_datasets(cfg, tokenizer)[0]
     rows = []
     for row in found:

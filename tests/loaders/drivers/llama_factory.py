@@ -31,12 +31,9 @@ def load(job: dict[str, Any]) -> dict[str, Any]:
     aligned = loader._get_merged_dataset(data.dataset, model, data, training, job["stage"])
     whole = get_dataset(template, model, data, training, job["stage"], tokenizer)["train_dataset"]
     rows = [{key: row[key] for key in ("_prompt", "_response", "_system", "_tools")} for row in aligned]
-    trained = []
-    if job["stage"] == "sft":
-        for row in whole:
-            kept = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label != -100]
-            trained.append(tokenizer.decode(kept))
-    return {"version": llamafactory.__version__, "rows": rows, "tokenized": len(whole), "trained": trained}
+    for row, tokens in zip(rows, whole if job["stage"] == "sft" else (), strict=False):
+        row["trained"] = tokenizer.decode([label for label in tokens["labels"] if label != -100]).split("<|im_end|>\n")[:-1]
+    return {"version": llamafactory.__version__, "rows": rows, "tokenized": len(whole)}
 
 
 if __name__ == "__main__":

@@ -27,12 +27,11 @@ def load(job: dict[str, Any]) -> dict[str, Any]:
     for row in trainer.train_dataset:
         if "input_ids" in row:
             made = read_back(tokenizer, row["input_ids"])
-            if "assistant_masks" in row:
-                kept = [token for token, mask in zip(row["input_ids"], row["assistant_masks"], strict=True) if mask]
-                made["trained"] = tokenizer.decode(kept).split(END)[:-1]
+            kept = [label for label in row.get("labels") or () if label != -100]
+            made["trained"] = tokenizer.decode(kept).split(END)[:-1]
             rows.append(made)
         else:
-            rows.append({key: value for key, value in row.items()})
+            rows.append(dict(row))
     return {"version": trl.__version__, "rows": rows}
 
 
