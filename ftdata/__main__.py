@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 
 
 def main() -> None:
@@ -32,6 +33,11 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted; nothing was changed", None)
         code = 130
+        # Compiled code on another thread cannot be stopped, and Python would wait for it.
+        if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
     except BrokenPipeError:
         # The reader of our output has gone (`ftdata lint ... | head`): say nothing, as other tools do.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -68,12 +68,19 @@ class Repository:
         shared = self._run("merge-base", commit, "HEAD").stdout.decode("ascii", "replace").split()
         if shared and _is_id(shared[0]):
             return Base(ref, shared[0])
+        if commit in self._parents("HEAD"):  # as in a checkout of a pull request's merge, with nothing else fetched
+            return Base(ref, commit)
         why = "this clone is shallow" if self.is_shallow() else "they have no history in common"
         return Base(ref, commit, f"no common commit of {ref} and the current branch is known ({why}): compared with {ref} itself")
 
     def find_head(self) -> str:
         """The commit of the working tree; "" where there is none yet."""
         return self._run("rev-parse", "--verify", "--quiet", "HEAD^{commit}").stdout.decode("ascii", "replace").strip()
+
+    def _parents(self, commit: str) -> list[str]:
+        """The parents of a commit as it names them itself: where the clone is shallow, git shows none."""
+        head, _, _ = self._run("cat-file", "commit", commit).stdout.partition(b"\n\n")
+        return [line[7:].decode("ascii", "replace") for line in head.split(b"\n") if line.startswith(b"parent ")]
 
     def _missing(self, ref: str) -> str:
         if self.is_shallow():

@@ -46,6 +46,10 @@ ANY_KIND: tuple[Kind, ...] = (*DATA, "none")
 CONVERSATIONS: tuple[Kind, ...] = ("sft", "preference", "unpaired-preference", "reinforcement", "prompt-only")
 
 
+class NotJudged(Exception):
+    """What a dataset rule raises where it will not judge this set; its verdict is *skipped*, with these words as the reason."""
+
+
 @dataclass(slots=True)
 class At:
     """One place in a sample where a rule finds fault.
@@ -117,7 +121,8 @@ class Rule:
     A text rule sees the texts of these ``roles`` (all if empty) and ``slots``, only those that are trained on if
     ``trained``. Of them it sees those for which ``hint`` is true: a regex that Rust and Python read alike (no look-around,
     no back references), or a function of a polars column of texts and the parameters that answers a boolean expression
-    or a regex; the column "question" holds the user turn right before a text, if there is one.
+    or a regex, or a list of both: each is asked only of the texts that the ones before leave, so the cheap ones go first. The
+    column "question" holds the user turn right before a text, if there is one.
     A hint is run over every text there is, so it should be cheap, and may be true too often but never false wrongly. It is
     cheaper behind a ``gate``: literal strings one of which every such text holds; or where only texts that are not all
     ASCII can match (``foreign``).

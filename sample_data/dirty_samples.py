@@ -1007,7 +1007,7 @@ def json_task(pool: dict[str, list[Row]]) -> File:
         edit_answer(lambda t: t[: t.index('"summary"')]),
         "the JSON stops before its last key",
         issue=3,
-        also=["cut-off-answer", "surrounding-whitespace"],
+        also=["cut-off-answer", "surrounding-whitespace", "unclosed-bracket"],
     )
     change("not-json", edit_answer(lambda t: f"```json\n{t}\n```"), "JSON wrapped in a Markdown fence", issue=3)
     change(

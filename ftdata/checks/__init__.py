@@ -6,6 +6,7 @@ types it speaks of, nothing else of ftdata.
 
 from ftdata.checks import (
     answers,
+    arithmetic,
     balance,
     characters,
     counts,
@@ -26,6 +27,7 @@ from ftdata.checks import (
 
 __all__ = [
     "answers",
+    "arithmetic",
     "balance",
     "characters",
     "counts",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 from ftdata.measure.prose import looks_like_code, without_code
@@ -15,6 +14,7 @@ from ftdata.types import Sample
 REFUSALS = (
     r"(?i)\bas an? (?:\w+ )?(?:ai|artificial intelligence|large)(?: language)? model\b"
     r"|\bas an? ai(?: assistant| chatbot)?,? i (?:can['’]?t|cannot|can not|don['’]t|do not|am not|am unable|won['’]t|lack)\b"
+    r"|\bas an? ai (?:assistant |model |chatbot )?(?:developed|created|trained|made|built) by \w+"
     r"|\bi['’]?a?m (?:just |only )?an? (?:ai|artificial intelligence)(?: language)? model\b"
     r"|\bi['’]?a?m (?:so |very )?sorry,? but (?:as an ai|i (?:can['’]?t|cannot|can not|am unable to|am not able to) "
     r"(?:assist|help|comply|fulfill|provide|answer|respond|generate|create|complete|do))\b"
@@ -28,7 +28,13 @@ REFUSALS = (
     r"|作为(?:一个|一名|一款)?(?:AI|人工智能|大型?语言|语言)(?:语言)?模型"
     r"|作为(?:一个|一名|一款)?(?:AI|人工智能)(?:助手|程序|机器人)[^。！\n]{0,20}(?:无法|不能|没有|不具备|不会)"
     r"|我(?:只)?是(?:一个|一名)?(?:AI|人工智能|语言)(?:语言)?(?:模型|助手|程序)[^。！\n]{0,20}(?:无法|不能|没有|不具备)"
-    r"|(?:很抱歉|抱歉|对不起)，?(?:但)?我(?:无法|不能)(?:提供|回答|满足|完成|协助|帮助|生成)"
+    r"|\bals (?:eine? )?(?:ki|künstliche intelligenz)(?:[- ]?(?:sprach)?modell|[- ]assistent(?:in)?|[- ]chatbot)?,? (?:habe|kann|bin|darf|besitze|verfüge)\b"
+    r"[^.!?\n]{0,60}\b(?:nicht|keine?[nrms]?)\b"
+    r"|\bes tut mir leid,? (?:aber )?(?:dabei|damit|bei dieser anfrage|ich) kann (?:ich )?(?:dir|ihnen|euch)?[^.!?\n]{0,40}\bnicht (?:helfen|weiterhelfen|behilflich sein)"
+    r"|\ben tant qu['’](?:ia|intelligence artificielle)\b|\ben tant que modèle de langage\b|\bcomo (?:un )?modelo de lenguaje\b"
+    r"|(?:죄송(?:하지만|합니다만)|미안하지만),? ?(?:저는 )?(?:해당|그|이|그런|이런|그러한|이러한) ?(?:요청|질문)(?:은|는|에는|에 대해서?는?|에)? ?"
+    r"(?:도와드릴|도움을 드릴|답변(?:해 ?드릴|드릴|할)|응할|수행할|들어드릴) 수 ?없"
+    r"|(?:很抱歉|抱歉|对不起)[，,]?\s?(?:但)?我(?:无法|不能)(?:提供|回答|满足|完成|协助|帮助|生成)"
     r"|AI(?:言語モデル|アシスタント)(?:として|なので|ですので)"
 )
 
@@ -44,7 +50,8 @@ def refusal(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
     ## Why
     Data made with another model carries its "As an AI language model, I cannot"; a few percent of it teach the tuned
-    model to refuse what it was tuned for. English, Korean, Chinese and Japanese wordings are known.
+    model to refuse what it was tuned for. English, Korean, Chinese, Japanese, German, French
+    and Spanish wordings are known.
 
     ## Example
     "죄송하지만 저는 AI 언어 모델이라 도와드릴 수 없습니다."
@@ -68,19 +75,23 @@ NO_VALUES = (
 _UNFINISHED = re.compile(
     r"lorem ipsum dolor|^\W{0,3}(?:TODO|FIXME|TBD)\b.{0,60}$|^\W{0,3}(?:insert|your|add|write) (?:the |an? )?(?:answer|response|output|text) (?:here|goes)"
     r"|^\W{0,3}(?:여기에|이곳에) (?:답변|내용|응답|정답)[을를]? ?(?:작성|입력|추가|넣)|^\W{0,3}(?:답변|내용|응답) ?(?:작성|입력|추가|준비) ?(?:예정|필요|중)\W{0,3}$"
-    r"|^\W{0,3}(?:此处|这里)(?:填写|插入|输入)(?:答案|内容|回答)|^\W{0,3}(?:待补充|待完善|请填写)\W{0,3}$",
+    r"|^\W{0,3}在?(?:此处|这里)(?:填写|插入|输入)(?:答案|内容|回答)|^\W{0,3}(?:待补充|待完善|请填写)\W{0,3}$",
     re.I,
 )
 _LONGEST_NOTE = 80
+
+
+# Where the question offers the word as an answer or is about a program that prints it, the word is the answer.
+_OFFERED = r"(?i)\b(?:nan|none|null|nil|n/a|undefined|todo)\b|\b(?:python|javascript|typescript|pandas|numpy|sql|ruby|lua|java)\b"
 
 
 def _no_value(text: Any, p: dict[str, Any]) -> Any:
     import polars as pl
 
     short = text.str.len_chars() <= _LONGEST_NOTE
-    return short & (text.str.strip_chars().str.to_lowercase().is_in(pl.Series(p["values"]).implode()) | text.str.contains(
-        r"(?i)ipsum|todo|fixme|tbd|insert|answer|response|답변|내용|응답|此处|这里|待补充|待完善|请填写"
-    ))  # fmt: skip
+    value = text.str.strip_chars().str.to_lowercase().is_in(pl.Series(p["values"]).implode())
+    note = text.str.contains(r"(?i)ipsum|todo|fixme|tbd|insert|answer|response|답변|내용|응답|此处|这里|待补充|待完善|请填写")
+    return [short, value | note, note | ~pl.col("question").fill_null("").str.contains(_OFFERED)]
 
 
 @rule(
@@ -93,7 +104,8 @@ def placeholder_answer(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
     ## Why
     An export writes ``nan``, ``None`` or ``[object Object]`` where a cell was empty; the model learns to say so. In a
-    set whose labels are such words (a classifier that answers "None"), take them out of ``values``.
+    set whose labels are such words (a classifier that answers "None"), take them out of ``values``; a question that offers
+    the word, or asks what a program gives back, is left alone.
 
     ## Example
     "TODO: 답변 작성 예정", "nan", "<noinput>", "Lorem ipsum dolor sit amet".
@@ -142,13 +154,23 @@ _VARIABLE = re.compile(
 )
 
 
+_VARIABLE_HINT = r"\{\{|\$\{|<%|%\(|\{(?:[a-z]+_|name|user|date|company|product|customer|email|address|이름|고객|회사|상품|날짜)"
+_ASKED_FOR_TEMPLATE = r"(?i)template|placeholder|variable|boilerplate|f-string|vorlage|platzhalter|템플릿|자리 ?표시자|변수|서식|양식|模板|占位符|变量|テンプレート"
+
+
+def _unfilled(text: Any, p: dict[str, Any]) -> Any:
+    import polars as pl
+
+    return [_VARIABLE_HINT, ~pl.col("question").fill_null("").str.contains(_ASKED_FOR_TEMPLATE)]
+
+
 @rule(
     "FT304", "template-variable", category="suspicious", scope="text", kinds=TRAINED, roles=["assistant"], trained=True,
-    slots=["content"], hint=r"\{\{|\$\{|<%|%\(|\{(?:[a-z]+_|name|user|date|company|product|customer|email|address|이름|고객|회사|상품|날짜)",
+    slots=["content"], hint=_unfilled,
     message="a template variable was never filled in: {match}", help="fill it in where the data is made",
 )  # fmt: skip
 def template_variable(text: str, p: dict[str, Any]) -> Iterator[Spot]:
-    """A variable of a text template inside an answer, outside of code.
+    """A variable of a text template inside an answer, outside of code, where no template was asked for.
 
     ## Why
     The script that made the data did not fill it in, and the model will write ``{{customer_name}}`` to customers.
@@ -173,7 +195,9 @@ def template_variable(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 _FILL_IN = (
     r"(?i)\[(?:(?:insert|enter (?:your|the|a)|add (?:your|the)|your|recipient|customer|client|company|sender|employer|manager)(?:['’]s)?[ _](?:[\w'’/]+[ _]?){1,5}|name|date|address"
     r"|phone number|email|company|city, state(?:,? zip)?(?: code)?|이름|성명|고객명|고객 이름|회사명|회사 이름|날짜|주소|전화번호|연락처|이메일|상품명|금액|담당자명"
-    r"|姓名|您的姓名|你的名字|公司名称|日期|地址|电话|收件人姓名)\]"
+    r"|姓名|您的姓名|你的名字|公司名称|日期|地址|电话|收件人姓名"
+    r"|(?:ihr|ihre|dein|deine)[ _](?:name|firma|adresse|unternehmen|telefonnummer|e-?mail(?:-adresse)?)|[\w ]{2,30} (?:hier )?(?:einfügen|eintragen)"
+    r"|votre (?:nom|adresse|entreprise|e-?mail)|(?:tu|su) (?:nombre|dirección|empresa|correo))\]"
 )
 
 
@@ -201,24 +225,32 @@ def fill_in_text(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
 _FINISHED = frozenset(".!?…。！？\"”’'»」』）)]}>`*_:;~|%^=/\\-–—♪♡♥✓•°")
 _OPEN_WORDS = re.compile(
-    r"\b(?:and|or|the|a|an|of|to|with|in|for|that|which|because|from|by|is|are|was|were|as|such|including|like|your|their|its|this)$",
+    r"\b(?:and|or|the|a|an|of|to|with|in|for|that|which|because|from|by|is|are|was|were|as|such|including|like|your|their|its|this"
+    r"|und|oder|der|dem|einen|einem|dass|weil|dans|une)$",
     re.I,
 )
+# Longer than any of these words: an end is not sought from the beginning of a text.
+_ENDING = 24
 _OPEN_MARKS = (",", "，", "、", "(", "（", "[", "·")
 _ITEM = re.compile(r"^\s*(?:[-*•‣▪+#>|]|\d{1,3}[.)]|\(?[a-z]\)|[①-⑳가-하][.)])")
 _KOREAN_OPEN = re.compile(
     r"(?:[은는을를의와과]|에서|으로|하고|하며|지만|는데|려면|면서|거나|하여|해서|그리고|또한|하지만|따라서|때문에|위해|통해|대한|있는|하는|되는|된|할|될)$"
 )
 _SIGNED = re.compile(r"(?:^|[\"'”’.!?…])\s*[-–—―~] ?[^\W\d_].{2,60}$|[-–—―~] ?[^\W\d_][^.!?]{2,60}$")
-_STOP = re.compile(r"[.!?。！？][\"”’')\]]?\s")
+_STOP = re.compile(r"[.!?。！？][\"”’')\]]?\s|[。！？](?=[^\s”」』）])")
+_EMPTY_ITEM = r"\n[ \t]*(\d{1,3})[.)]$"
+# A sentence of so many words, or wide letters, that is not at its end after another one that is.
+_LONG_TAIL, _LONG_WIDE_TAIL, _WIDE_TAIL = 20, 60, 8
+_WIDE_WORDS = re.compile(r"[\w\s，、；：“”‘’《》（）,—-]*")
 
 
 def _unfinished(text: Any, p: dict[str, Any]) -> Any:
     """Texts whose last character ends no sentence; they are a few percent."""
     import polars as pl
 
-    last = text.str.strip_chars_end().str.slice(-1)
-    return (text.str.len_bytes() >= p["shortest"]) & ~last.is_in(pl.Series(sorted(_FINISHED - set("-(["))).implode())
+    plain = text.str.strip_chars_end()
+    open_end = ~plain.str.slice(-1).is_in(pl.Series(sorted(_FINISHED - set("-(["))).implode())
+    return (text.str.len_bytes() >= p["shortest"]) & (open_end | plain.str.slice(-8).str.contains(_EMPTY_ITEM))
 
 
 @rule(
@@ -245,8 +277,12 @@ def cut_off_answer(text: str, p: dict[str, Any]) -> Iterator[Spot]:
         return
     line = plain[plain.rfind("\n") + 1 :]
     tail = plain[-24:]
-    certain = plain.endswith(_OPEN_MARKS) or bool(_OPEN_WORDS.search(line) and len(line.split()) > 4) or (
-        len(line) > 20 and bool(_KOREAN_OPEN.search(plain))
+    item = re.search(_EMPTY_ITEM, plain)
+    if item and re.search(rf"(?m)^[ \t]*{int(item.group(1)) - 1}[.)][ \t]+\S", plain):
+        yield spot(len(plain) - len(item.group().lstrip()), len(plain), match=item.group().strip())
+        return
+    certain = plain.endswith(_OPEN_MARKS) or bool(_OPEN_WORDS.search(line, max(0, len(line) - _ENDING)) and len(line.split()) > 4) or (
+        len(line) > 20 and bool(_KOREAN_OPEN.search(plain, max(0, len(plain) - _ENDING)))
     )  # fmt: skip
     if plain.endswith(("-", "–", "—")) and not certain:
         return
@@ -259,11 +295,14 @@ def cut_off_answer(text: str, p: dict[str, Any]) -> Iterator[Spot]:
         ):
             return
         wide = ord(plain[-1]) > 0x2E80
+        stops = [match.end() for match in _STOP.finditer(line)]
+        rest = line[stops[-1] :] if stops else ""
+        long = len(rest) >= _LONG_WIDE_TAIL if wide else len(rest.split()) >= _LONG_TAIL
         certain = (
             not _korean_end(plain)
-            and len(_STOP.findall(plain)) >= 2
-            and _STOP.search(line + " ") is not None
-            and len(line[line.rstrip().rfind(". ") + 2 :].split()) >= (3 if not wide else 1)
+            and bool(stops)
+            and (long or len(_STOP.findall(plain)) >= 2)
+            and (len(rest.split()) >= 3 if not wide else len(rest.strip()) >= _WIDE_TAIL and bool(_WIDE_WORDS.fullmatch(rest)))
         )
     if certain:
         yield spot(len(plain) - len(tail), len(plain), match=tail.split("\n")[-1])
@@ -273,13 +312,15 @@ def _korean_end(text: str) -> bool:
     """Whether a text ends on a Korean sentence ending; many Korean writers leave out the full stop."""
     return bool(
         re.search(
-            r"(?:다|요|죠|까|네|음|함|됨|임|것|등|자|라|지|어|아|해|야|냐|니|래|군|걸|게|데|ㅎ|ㅋ|ㅠ|ㅜ|용|여|염|셈|돼)$", text
+            r"(?:다|요|죠|까|네|음|함|됨|임|것|등|자|라|지|어|아|해|야|냐|니|래|군|걸|게|데|ㅎ|ㅋ|ㅠ|ㅜ|용|여|염|셈|돼)$",
+            text[-2:],
         )
     )
 
 
 _PROBE = 20
 _LONGEST_PERIOD = 500
+_ENDLESS = 400
 
 
 def _recurring(text: Any, p: dict[str, Any]) -> Any:
@@ -302,7 +343,7 @@ def repetition_loop(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
     ## Why
     Small models loop; a loop in the training data teaches it. Characters drawn out ("haaaa", a ruler of dashes, a table
-    of zeros) are no loop: at least five different letters have to repeat.
+    of zeros) are no loop: at least five different letters have to repeat, or two over 400 characters ("hahaha…").
 
     ## Example
     "확인해 드릴게요. 확인해 드릴게요. 확인해 드릴게요. …" twelve times.
@@ -320,7 +361,10 @@ def repetition_loop(text: str, p: dict[str, Any]) -> Iterator[Spot]:
             continue
         unit = text[start : start + period]
         letters = {letter for letter in unit if letter.isalpha()}
-        if count >= p["times"] and count * period >= p["shortest"] and len(letters) >= 5:
+        # A Chinese character or a Korean syllable says as much as two letters; what goes on and on is a loop with two.
+        weight = sum(2 if ord(letter) > 0x2E80 else 1 for letter in letters)
+        enough = 5 if count * period < _ENDLESS else 2
+        if count >= p["times"] and count * period >= p["shortest"] and weight >= enough and len(letters) >= 2:
             yield spot(start, end, count=count, match=unit.strip())
             return
 
@@ -344,13 +388,17 @@ def _run(text: str, probe: str) -> tuple[int, int, int] | None:
     return best
 
 
+_EDGES = " \t\r\n.?!。？！"
+
+
 def _echoes(text: Any, p: dict[str, Any]) -> Any:
     import polars as pl
 
     question = pl.col("question").str.strip_chars()
     long = question.str.len_chars() >= p["shortest"]
     again = text.str.strip_chars_start().str.starts_with(question) & question.str.contains(r"[?？]$")
-    return long & ((text.str.strip_chars() == question) | again)
+    same = text.str.strip_chars(_EDGES) == question.str.strip_chars(_EDGES)
+    return long & (same | again)
 
 
 @rule(
@@ -377,14 +425,19 @@ _UNSEEN = (
     r"(?i)\b(?:as|you can see|shown|seen|depicted|illustrated|pictured) (?:\w+ )?in the (?:image|picture|photo|photograph|figure|screenshot|diagram|video)(?: (?:above|below|attached|provided|you (?:sent|shared|provided)))\b"
     r"|\b(?:the|your) (?:attached|uploaded|enclosed) (?:image|picture|photo|file|document|pdf|spreadsheet|screenshot|video|attachment)\b"
     r"|\bin the (?:image|picture|photo|figure|screenshot) (?:above|below|you (?:sent|shared|provided|attached))\b"
-    r"|\bclick (?:on )?the (?:link|button) (?:below|above)\b|\b(?:see|read|visit|check out) the link (?:below|above)\b"
+    r"|\bclick (?:on )?the (?:link|button) (?:below|above)\b|\b(?:see|read|visit|check out|at|via|follow|use) the link (?:below|above)\b"
+    r"|\b(?:in|shown in|see) (?:the )?(?:figure|fig\.|chart|table) \d{1,2} (?:above|below)\b"
+    r"|\bin this (?:image|photo|photograph|screenshot)\b"
+    r"|\b(?:in|auf|aus) (?:der|dem|den) (?:obigen|oben stehenden|unten stehenden|beigefügten|angehängten|angefügten) (?:abbildung|bild|foto|grafik|screenshot|datei|dokument|anhang)"
+    r"|\b(?:im|am) (?:obigen|beigefügten|angehängten|angefügten) (?:bild|foto|dokument|screenshot|anhang|diagramm)"
     r"|(?:위|아래|첨부(?:된|하신|한)?|다음) ?(?:의 )?(?:이미지|사진|그림|스크린샷|동영상|영상|파일|첨부 ?파일)(?:을|를|에서|에|처럼|과 같이) "
     r"|(?:아래|위) ?(?:의 )?링크(?:를|에서|로) |첨부 ?파일(?:을|를) (?:참고|확인)"
     r"|如(?:上|下)?图所示|(?:见|参见)(?:上|下|附)图|(?:上|下)方的?(?:图片|链接)|点击(?:下方|上方|以下)(?:的)?链接|附件(?:中|里)的"
 )
 
 _MEDIA_WORDS = (
-    "in the image", "in the picture", "in the photo", "in the figure", "in the Figure", "in the screenshot", "in the diagram", "in the video",
+    "in this ", "In this ", "in Figure ", "in figure ", "in Table ", "in table ", "in Chart ", "in chart ", "see Figure ", "See Figure ",
+    "obigen ", "beigefügten ", "angehängten ", "angefügten ", "stehenden ", "in the image", "in the picture", "in the photo", "in the figure", "in the Figure", "in the screenshot", "in the diagram", "in the video",
     "In the image", "In the picture", "In the photo", "In the screenshot", "attached ", "uploaded ", "enclosed ", "link below", "link above",
     "button below", "button above", "이미지", "사진", "그림", "스크린샷", "영상", "파일", "링크", "图", "链接", "附件",
 )  # fmt: skip
@@ -416,60 +469,6 @@ def unseen_reference(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     match = re.search(_UNSEEN, without_code(text))
     if match and not ("link" in match.group().lower() and "://" in text):
         yield spot(*match.span(), match=match.group().strip())
-
-
-_NUMBER = r"[-−]?[$€£₩¥]?\d{1,12}(?:,\d{3})*(?:\.\d{1,8})?"
-_SUM = re.compile(
-    rf"(?<![\w.,+\-−*/×÷^=()\[\]%])(?<![+\-−*/×÷^=(] )({_NUMBER}) ?([+\-−*×x/÷]) ?({_NUMBER}) ?= ?({_NUMBER})(?![\w^(%/:°]|[.,]\d| ?[+\-−*×/÷^=(%:])"
-)
-_OPERATORS = tuple("+-−*×x/÷^=(<>√²³%")
-_OTHER_MATHS = re.compile(
-    r"(?i)\bmod(?:ulo)?\b|base[- ]?\d|binary|hex|octal|radix|\bwrong\b|incorrect|mistake|false|이진|진법|틀린|나머지|二进制|错误|余数|remainder|integer division|≈|approx|rounded|약 \d"
-)
-
-
-@rule(
-    "FT321", "wrong-arithmetic", category="suspicious", scope="text", kinds=TRAINED, roles=["assistant"], trained=True,
-    hint=r"\d ?[+\-−*×x/÷] ?[-−]?[$€£₩¥]?\d[\d.,]* ?= ?[-−]?[$€£₩¥]?\d",
-    message="{match} is wrong: it makes {right}", help="correct it, or drop the sample",
-)  # fmt: skip
-def wrong_arithmetic(text: str, p: dict[str, Any]) -> Iterator[Spot]:
-    """A sum, difference, product or quotient of two numbers with a wrong result.
-
-    ## Why
-    A wrong calculation in an answer is learned like a right one. Only what is certain is judged: two plain numbers, one
-    sign, one result, rounded as many digits as it shows; nothing inside a longer formula, nothing with units, remainders
-    or other bases, and not code.
-
-    ## Example
-    "12 × 12 = 148"
-
-    ## Fix safety
-    No fix: which of the three numbers is wrong is unknown.
-    """
-    prose = without_code(text)
-    if looks_like_code(text) or _OTHER_MATHS.search(prose):
-        return
-    for match in _SUM.finditer(prose):
-        right = _result(match)
-        if right is not None and prose[: match.start()].rstrip(" $€£₩¥")[-1:] not in _OPERATORS:
-            yield spot(*match.span(), match=match.group(), right=right)
-            return
-
-
-def _result(match: re.Match[str]) -> str | None:
-    """The right result of a calculation if the one written is wrong, rounded like it; ``None`` if it is right."""
-    left, sign, right, said = match.groups()
-    a, b, result = (Decimal(re.sub(r"[$€£₩¥,]", "", number).replace("−", "-")) for number in (left, right, said))
-    if sign in "/÷" and (b == 0 or "." not in said):
-        # 7 / 2 = 3 may be an integer division; a date 3/4 = 4 is no calculation.
-        return None
-    value = {"+": a + b, "-": a - b, "−": a - b, "*": a * b, "×": a * b, "x": a * b}.get(sign, a / b if b else a)
-    places = -int(result.as_tuple().exponent)
-    tolerance = Decimal(1).scaleb(-places) if places > 0 or sign in "/÷" else Decimal(0)
-    if value == result or abs(value - result) < tolerance:
-        return None
-    return f"{value.normalize():f}" if abs(value) < 10**15 else f"{value:.6g}"
 
 
 _FOREIGN_SENTENCE = re.compile(

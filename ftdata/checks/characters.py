@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,11 @@ from ftdata.measure.prose import looks_like_code, without_code
 from ftdata.rule import ANY_KIND, TRAINED, Spot, rule, spot
 
 FIRST = 5
+# A text about encodings shows a few damaged characters on purpose.
+_ABOUT_ENCODINGS = re.compile(
+    r"(?i)\butf-?8\b|\blatin-?1\b|iso-?8859|windows-125\d|\bcp125\d|mojibake|charset|\bencoding|인코딩|编码|文字化け"
+)
+_QUOTED = 6
 
 
 def _mojibake_hint(text: Any, p: dict[str, Any]) -> Any:
@@ -46,14 +52,17 @@ def mojibake(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     """
     from ftdata.measure.mojibake import damage
 
-    wrong = [found for found in damage(text) if found.kind != "literal escapes"]
+    wrong = [found for found in damage(text, hinted=True) if found.kind != "literal escapes"]
+    if wrong and all(found.end - found.start <= _QUOTED for found in wrong) and _ABOUT_ENCODINGS.search(text):
+        return
     for found in wrong[:FIRST]:
         repaired = f", which was {found.repaired}" if found.repaired else ""
         yield spot(found.start, found.end, kind=found.kind, match=text[found.start : found.end], repaired=repaired)
 
 
 _ENTITY = (
-    r"&(?:amp|lt|gt|quot|apos|nbsp|hellip|mdash|ndash|rsquo|lsquo|ldquo|rdquo|middot|bull|copy|#\d{2,6}|#x[0-9A-Fa-f]{2,5});"
+    r"&(?:amp|lt|gt|quot|apos|nbsp|hellip|mdash|ndash|rsquo|lsquo|ldquo|rdquo|middot|bull|copy|reg|trade|euro|pound|deg|times|laquo|raquo|iexcl|iquest|szlig"
+    r"|[AEIOUYNCaeiouync](?:acute|grave|circ|uml|tilde|cedil)|[Aa](?:ring|Elig|elig)|[Oo]slash|#\d{2,6}|#x[0-9A-Fa-f]{2,5});"
 )
 _MARKUP = re.compile(
     r"</?(?:p|div|span|a|b|i|br|ul|li|h\d|html|body|head|table|tr|td|img|script|style|input|form)\b[^>\n]*>|<!DOCTYPE", re.I
@@ -101,7 +110,7 @@ _SCRIPTED = frozenset("\u200c\u200d\u200e\u200f\u202a\u202b\u202c")
 
 
 @rule(
-    "FT311", "zero-width", category="suspicious", scope="text", slots=["content"],
+    "FT311", "zero-width", category="suspicious", scope="text", slots=["content"], foreign=True,
     hint="[\u00ad\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2063\u3164\ufeff\uffa0]",
     message="invisible characters: {count} in this text, the first a {name} (U+{number})", help="remove them", fix_safety="unsafe",
 )  # fmt: skip
@@ -175,6 +184,8 @@ def leaked_role_marker(text: str, p: dict[str, Any]) -> Iterator[Spot]:
 
 _TEMPLATE = (
     r"Below is an instruction that describes a task|아래는 작업을 설명하는 명령어|以下是描述任务的指令"
+    r"|^\s*(?:Instruction|Task): ?[^\n]*\n(?:Input|Context): ?[^\n]*\n+(?:Output|Response|Answer):"
+    r"|^\s*(?:USER|Human): ?[^\n]*\s(?:ASSISTANT|Assistant): ?$"
     r"|(?m)^#{2,4} ?(?:Instruction|Input|Response|지시|입력|응답|명령어|指令|输入)\s*[:：]"
 )
 
@@ -306,25 +317,44 @@ _SMILEY = re.compile(
 )
 
 
+_INTERVAL = re.compile(r"[(\[]\s?[-−+]?[\w.∞π/]{1,12}\s?[,;]\s?[-−+]?[\w.∞π/]{1,12}\s?[)\]]")
+_JSON_START = re.compile(r"\s*(?:\{\s*\"|\[\s*[\[{\"\d])")
+
+
+def _json_cut(text: str) -> int | None:
+    """Where the JSON starts of a text that is JSON up to its last character and lacks the rest; ``None`` for all others."""
+    if not _JSON_START.match(text) or text.rstrip()[-1:] in "}":
+        return None
+    start = len(text) - len(text.lstrip())
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        unterminated = error.msg.startswith("Unterminated string")
+        return start if unterminated or not text[error.pos :].strip() else None
+    except (RecursionError, ValueError):
+        return None
+    return None
+
+
 def _lopsided(text: Any, p: dict[str, Any]) -> Any:
     import polars as pl
 
-    pairs = [("(", ")"), ("[", "]"), ("（", "）"), ("「", "」"), ("《", "》"), ("【", "】")]
+    pairs = [("(", ")"), ("[", "]"), ("{", "}"), ("（", "）"), ("「", "」"), ("《", "》"), ("【", "】")]
     counts = [text.str.count_matches(left, literal=True) > text.str.count_matches(right, literal=True) for left, right in pairs]
     return pl.any_horizontal(counts)
 
 
 @rule(
     "FT317", "unclosed-bracket", category="quality", scope="text", kinds=TRAINED, roles=["assistant"], trained=True,
-    slots=["content"], gate=["(", "[", "（", "「", "《", "【"], hint=_lopsided,
+    slots=["content"], gate=["(", "[", "{", "（", "「", "《", "【"], hint=_lopsided,
     message='"{match}" is opened and never closed', help="close it, or look whether the text was cut",
 )  # fmt: skip
 def unclosed_bracket(text: str, p: dict[str, Any]) -> Iterator[Spot]:
-    """A bracket in prose that is opened and never closed.
+    """A bracket in prose that is opened and never closed, or a JSON answer that stops before its end.
 
     ## Why
-    A sign of a cut or a broken export, and the model learns to leave brackets open. Code, formulas, smileys and the
-    brackets of enumerations are left alone.
+    A sign of a cut or a broken export, and the model learns to leave brackets open. Code, formulas, smileys, half-open
+    intervals and the brackets of enumerations are left alone.
 
     ## Example
     "The office (second floor is open until six."
@@ -333,8 +363,13 @@ def unclosed_bracket(text: str, p: dict[str, Any]) -> Iterator[Spot]:
     No fix: where it should close is unknown.
     """
     prose = without_code(text)
+    cut = _json_cut(text)
+    if cut is not None:
+        yield spot(cut, cut + 1, match=text[cut : cut + 30].split("\n")[0])
+        return
     if looks_like_code(text) or "$" in prose or "\\" in prose or text.lstrip()[:1] in "{[" or prose.count("|") > 5:
         return
+    prose = _INTERVAL.sub(lambda match: " " * len(match.group()), prose)
     # Wide and narrow brackets are mixed freely: "（Basilisk)".
     prose = _SMILEY.sub(lambda match: " " * len(match.group()), prose.replace("（", "(").replace("）", ")"))
     waiting: list[tuple[str, int]] = []

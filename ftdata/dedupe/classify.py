@@ -1,7 +1,8 @@
 """What a near-duplicate pair is: the same sample twice, or two samples that only look alike.
 
 Five kinds are not duplicates. *variant*: they differ only in what matters, numbers, names, units, negation or opposites
-("a table for 2", "a table for 12"). *conflict*: the same question, another answer; which one is right is for a person.
+("a table for 2", "a table for 12"), or their questions differ in a number, an opposite or a negation among other words, or one
+word stands for another in question and answer alike ("How does a kettle work?", "How does a radio work?", each answered). *conflict*: the same question, another answer; which one is right is for a person.
 *template*: the same answer to different questions. *shared*: a long text in common, and another question about it.
 *context*: other tools or media beside the same words. *paraphrase* is no kind that is found here: pairs of it come from embeddings
 (``ftdata.dedupe.meaning``) and are a suggestion.
@@ -14,7 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rapidfuzz import fuzz
-from rapidfuzz.distance import Indel
+from rapidfuzz.distance import Indel, Postfix, Prefix
+
+from ftdata.dedupe.ratio import score_pairs
 
 KINDS = {
     "duplicate": "the same sample, but for a few words or characters",
@@ -30,6 +33,7 @@ _SMALL, _SMALL_CHARS = 3, 60
 _OPENERS = frozenset('.!?:;\n。！？"“')
 _TOKEN = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[^\w\s]|_|\n")
 _MOST_TOKENS = 4000
+_LARGE = 1 << 32
 _WORDS = frozenset(
     """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
     twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion first second third fourth fifth half double
@@ -46,6 +50,11 @@ _WORDS = frozenset(
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october november
     december 월요일 화요일 수요일 목요일 금요일 토요일 일요일 red blue green yellow black white""".split()
 )
+_NEGATIONS = frozenset("not no never none nor neither without cannot 안 못 않 없이 말고 不 没 没有 别".split())
+# From this likeness on two words are forms of one: "parcel" and "parcels", a letter mistyped.
+_SAME_WORD = 65
+_HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+_PARTICLE = re.compile(r"(?<=[가-힣]{2})(?:에서|으로|은|는|이|가|을|를|의|에|와|과|도|만|로)$")
 _NUMBERED = re.compile(r"\d")
 _KOREAN_OPPOSITE = re.compile(
     r"(?:지 ?않|지 ?못|지 ?마|없[다어는을이]|있[다어는을]|아니[다에])|^(?:남|여)(?:자|친|사|동생|학생)|^썸[남녀]|^[남녀]$"
@@ -83,8 +92,7 @@ class Change:
 
 def classify(first: Texts, second: Texts, threshold: float) -> Judgement:
     """Say what a pair at or above the threshold is."""
-    prompts = fuzz.ratio(first.prompt, second.prompt) if first.prompt or second.prompt else 100.0
-    answers = fuzz.ratio(first.answer, second.answer) if first.answer or second.answer else 100.0
+    prompts, answers = alike(first.prompt, second.prompt), alike(first.answer, second.answer)
     if first.context != second.context:
         return Judgement("context", prompts, answers, "")
     if prompts >= threshold > answers:
@@ -97,7 +105,58 @@ def classify(first: Texts, second: Texts, threshold: float) -> Judgement:
     changes = difference(first.words, second.words)
     if answers >= threshold > prompts:
         return Judgement("template", prompts, answers, describe(changes))
-    return Judgement("variant" if matters(changes) else "duplicate", prompts, answers, describe(changes))
+    variant = matters(changes) or (first.prompt != second.prompt and bool(changes) and asks_otherwise(first, second))
+    return Judgement("variant" if variant else "duplicate", prompts, answers, describe(changes))
+
+
+def alike(first: str, second: str) -> float:
+    """``rapidfuzz.fuzz.ratio``; of texts so long that it would take seconds, 0 where it is below 80."""
+    if len(first) * len(second) < _LARGE:
+        return fuzz.ratio(first, second) if first or second else 100.0
+    return float(score_pairs([first], [second], 80.0)[0])
+
+
+def asks_otherwise(first: Texts, second: Texts) -> bool:
+    """Whether two questions, alike but for a few words, ask for something else, however the rest is worded.
+
+    They do where a number stands for another, an opposite for another, or a negation is in one only; and where a word is
+    replaced by an unrelated one that replaces it in the answer too.
+    """
+    asked = difference(first.prompt, second.prompt)
+    if any(_opposed(change) for change in asked):
+        return True
+    words = _replaced(asked)
+    return bool(words) and not words.isdisjoint(_replaced(difference(first.answer, second.answer)))
+
+
+def _opposed(change: Change) -> bool:
+    was, now = ([word for word in words if word[0].isalnum()] for words in (change.was, change.now))
+    if not was or not now:
+        return [*was, *now] != [] and all(word in _NEGATIONS or word.endswith("n't") for word in (*was, *now))
+    if sorted(was) == sorted(now):
+        return False
+    return len(was) == len(now) and all(_is_telling(word) for word in (*was, *now))
+
+
+def _replaced(changes: Sequence[Change]) -> set[tuple[str, str]]:
+    """The single words that unrelated ones stand for."""
+    found = set()
+    for change in changes:
+        if len(change.was) == len(change.now) == 1:
+            was, now = _cores(change.was[0], change.now[0])
+            if was[:1].isalpha() and now[:1].isalpha() and fuzz.ratio(was, now) < _SAME_WORD:
+                found.add((was, now))
+    return {pair for pair in found if min(map(len, pair)) > 1 or _HAN.search("".join(pair))}
+
+
+def _cores(was: str, now: str) -> tuple[str, str]:
+    """Two words without Korean particles; in Chinese, where a word is a clause, without what both begin and end with."""
+    if _HAN.search(was) and _HAN.search(now):
+        start = Prefix.similarity(was, now)
+        was, now = was[start:], now[start:]
+        end = Postfix.similarity(was, now)
+        return was[: len(was) - end], now[: len(now) - end]
+    return _PARTICLE.sub("", was), _PARTICLE.sub("", now)
 
 
 def tokens(text: str) -> list[str]:
@@ -151,6 +210,11 @@ def _is_telling(word: str) -> bool:
 
 def _is_name(word: str) -> bool:
     return word[:1].isupper() and len(word) > 1
+
+
+def telling(text: str) -> tuple[str, ...]:
+    """The numbers, units, negations and opposites of a text, in its order."""
+    return tuple(word for token in tokens(text)[:_MOST_TOKENS] if token[0].isalnum() and _is_telling(word := token.lower()))
 
 
 def describe(changes: Sequence[Change], most: int = 4) -> str:

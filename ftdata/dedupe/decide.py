@@ -7,7 +7,7 @@ asks that all samples of a cluster match each other; ``single`` takes whole chai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from ftdata.dedupe.approximate import Recall, find_approximately
-from ftdata.dedupe.classify import Judgement, Texts, classify
+from ftdata.dedupe.classify import Judgement, Texts, classify, telling
 from ftdata.dedupe.cluster import Clusters, complete, components
 from ftdata.dedupe.collect import Collection, Views
 from ftdata.dedupe.pairs import Pairs, TooManyPairs
@@ -26,6 +26,9 @@ Linkage = Literal["direct", "complete", "single"]
 LINKAGES = ("direct", "complete", "single")
 MOST_PAIRS = 5_000_000
 GIANT = 1000
+# Beside so many samples that stay another one is looked at word by word; a set made from a template is one cluster of variants.
+LOOKS = 16
+_WORTH_THREADS = 2_000_000
 _TEMPLATE_CHARS, _TEMPLATE_PROMPTS = 20, 3
 
 
@@ -153,23 +156,24 @@ def decide(found: Found, rank: Callable[[Sequence[int]], Mapping[int, Any]], set
 
 
 def _decide_cluster(ordered: list[int], scores: _Scores, found: Found, outcome: Outcome) -> None:
-    """Keep the best, drop its duplicates, and go on with the rest; with single linkage the best takes all."""
-    single = outcome.settings.linkage == "single"
-    while ordered:
-        kept, rest = ordered[0], ordered[1:]
-        ordered = []
-        for other, score in zip(rest, scores.of(kept, rest), strict=True):
-            if score < outcome.settings.bar and not single:
-                ordered.append(other)
-                continue
+    """Go through a cluster from its best sample on: one goes if it is a duplicate of one that stays, else it stays too.
+
+    A sample is looked at word by word beside at most LOOKS of those that stay: first those with the same numbers and
+    other telling words, for only they can be copies of it in a set made from a template, then the most alike. So the work grows
+    with the samples of a cluster, not with its pairs; what is not looked at stays.
+    """
+    staying = _Staying(found, len(ordered) > LOOKS)
+    for other in ordered:
+        for kept, score in staying.nearest(other, scores):
             # A member of a chain may be far from the one that stays: its score says so, and no threshold holds it apart.
             judgement = judge_pair(found, kept, other, outcome.settings.threshold if score >= outcome.settings.bar else 0.0)
             match = Match(kept, other, float(score), judgement)
             if judgement.kind == "duplicate":
                 outcome.dropped[other] = match
-            else:
-                outcome.apart.append(match)
-                ordered.append(other)
+                break
+            outcome.apart.append(match)
+        else:
+            staying.add(other, scores)
 
 
 def judge_pair(found: Found, kept: int, other: int, threshold: float) -> Judgement:
@@ -202,12 +206,17 @@ class _Scores:
         self._near: dict[int, dict[int, float]] = {}
         if self._pairs is not None:
             alive, factor = found.alive, 100.0 if settings.metric == "jaccard" else 1.0
-            self._first = {index: alive[at] for index, at in zip(alive, self._pairs.first.tolist(), strict=True)}
+            self._first: dict[int, int] = {index: alive[at] for index, at in zip(alive, self._pairs.first.tolist(), strict=True)}
             for a, b, score in zip(
                 self._pairs.left.tolist(), self._pairs.right.tolist(), self._pairs.score.tolist(), strict=True
             ):
                 self._near.setdefault(alive[a], {})[alive[b]] = score * factor
                 self._near.setdefault(alive[b], {})[alive[a]] = score * factor
+
+    @property
+    def bar(self) -> float:
+        """From which score on a pair is looked at: with single linkage every one is."""
+        return 0.0 if self._settings.linkage == "single" else self._settings.bar
 
     def clusters(self, settings: Settings) -> Clusters:
         """The clusters at this threshold and linkage."""
@@ -215,23 +224,76 @@ class _Scores:
             return self._found.clusters
         return complete(self._pairs) if settings.linkage == "complete" else components(self._pairs)
 
-    def of(self, kept: int, others: Sequence[int]) -> Iterable[float]:
-        """The score of a sample with each of the others; 0 below the threshold."""
+    @property
+    def listed(self) -> bool:
+        """Whether the pairs at or above the threshold are at hand, so that no score has to be computed."""
+        return self._pairs is not None and self._settings.linkage != "single"
+
+    def text_of(self, index: int) -> int:
+        """The number of a sample's text: equal texts are one text to the search, under the first row that holds it."""
+        return self._first[index]
+
+    def near(self, index: int) -> dict[int, float]:
+        """The scores of a sample's text with all others at or above the threshold, by the numbers of those."""
+        return self._near.get(self._first[index], {})
+
+    def of(self, mine: int, others: Sequence[int]) -> list[float]:
+        """The score of a sample with each of the others; 0 below the threshold, but for single linkage."""
         texts = self._found.views.text
-        mine = texts[kept]
-        if self._pairs is not None and self._settings.linkage != "single":
-            # Equal texts are one text to the search, under the first row that holds it.
-            near = self._near.get(self._first[kept], {})
-            return [100.0 if texts[other] == mine else near.get(self._first[other], 0.0) for other in others]
-        theirs = [texts[other] for other in others]
+        text, theirs = texts[mine], [texts[other] for other in others]
         if self._settings.metric == "jaccard":
-            return [100 * jaccard(mine, text, self._settings.size, self._settings.unit) for text in theirs]
+            return [100 * jaccard(text, their, self._settings.size, self._settings.unit) for their in theirs]
         # A hair below: rapidfuzz 3.14 drops pairs that score exactly the cutoff.
         cutoff = 0.0 if self._settings.linkage == "single" else self._settings.threshold - 0.001
-        scores: Iterable[float] = process.cpdist(
-            [mine] * len(theirs), theirs, scorer=fuzz.ratio, score_cutoff=cutoff, workers=-1, dtype=np.float64
-        )
+        workers = -1 if len(text) * len(theirs) > _WORTH_THREADS else 1
+        scores: list[float] = process.cpdist(
+            [text] * len(theirs), theirs, scorer=fuzz.ratio, score_cutoff=cutoff, workers=workers, dtype=np.float64
+        ).tolist()
         return scores
+
+
+class _Staying:
+    """The samples of a cluster that stay so far, in their order, and which of them to look at beside another one."""
+
+    def __init__(self, found: Found, many: bool) -> None:
+        self._found, self._many = found, many
+        self._rows: list[int] = []
+        self._by_text: dict[int, list[int]] = {}
+        self._by_telling: dict[int, list[int]] = {}
+
+    def add(self, index: int, scores: _Scores) -> None:
+        """Let a sample stay."""
+        at = len(self._rows)
+        self._rows.append(index)
+        if scores.listed:
+            self._by_text.setdefault(scores.text_of(index), []).append(at)
+        if self._many:
+            self._by_telling.setdefault(self._telling(index), []).append(at)
+
+    def nearest(self, other: int, scores: _Scores) -> list[tuple[int, float]]:
+        """Those to look at beside a sample, at most LOOKS, with their scores, in the order in which they stay."""
+        found = self._listed(other, scores) if scores.listed else self._computed(other, scores)
+        if len(found) > LOOKS:
+            alike = set(self._by_telling.get(self._telling(other), ()))
+            found = sorted(found, key=lambda entry: (entry[0] not in alike, -entry[1], entry[0]))[:LOOKS]
+        return [(self._rows[at], score) for at, score in sorted(found)]
+
+    def _listed(self, other: int, scores: _Scores) -> list[tuple[int, float]]:
+        near, own = scores.near(other), scores.text_of(other)
+        texts = near if len(near) < len(self._by_text) else self._by_text
+        found = [(at, near[text]) for text in texts if text in near and text in self._by_text for at in self._by_text[text]]
+        return found + [(at, 100.0) for at in self._by_text.get(own, ())]
+
+    def _computed(self, other: int, scores: _Scores) -> list[tuple[int, float]]:
+        wanted = list(range(len(self._rows)))
+        if len(wanted) > LOOKS:
+            wanted = sorted({*self._by_telling.get(self._telling(other), ()), *wanted[:LOOKS]})
+        found = zip(wanted, scores.of(other, [self._rows[at] for at in wanted]), strict=True) if wanted else ()
+        return [(at, score) for at, score in found if score >= scores.bar]
+
+    def _telling(self, index: int) -> int:
+        collection = self._found.collection
+        return hash((telling(collection.prompt[index]), telling(collection.answer[index])))
 
 
 def _copies(found: Found, rank: Callable[[Sequence[int]], Mapping[int, Any]]) -> dict[int, int]:

@@ -32,6 +32,9 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 TILES = 8  # tiles compared with one row before the next row: 32 KB, which stays in the first-level cache
 COUNTERS = 1 << 16  # hashed q-grams whose occurrences are numbered
+LENGTHY = 1 << 15  # characters from which a narrow band of the subsequence table is tried first
+NARROW = 128  # the part of a text that this band is wide, to a side
+WIDEST = np.int64(1 << 40)
 CHECKED = 64  # rows of the subsequence table between two looks at whether the rest can still be enough
 
 _ONE = np.uint64(1)
@@ -226,12 +229,13 @@ def _clear_masks(data: Bytes, start: Int, stop: Int, masks: Words) -> None:
 
 
 @_inline
-def _reach(masks: Words, size: Int, data: Bytes, lanes: Ints, count: Int, rows: Words) -> Int:
+def _reach(masks: Words, size: Int, data: Bytes, lanes: Ints, count: Int, rows: Words, widest: Int) -> Int:
     """Which of `count` texts can have a common subsequence of the length they need with the text in masks: a bit mask.
 
     Hyyrö's bit-parallel recurrence for SIDE texts at once, in the band that the needed length cannot leave: a 0 bit in
     rows, uint64[words, SIDE], is a column where the table's value grows by one. lanes holds in its rows the start, the
-    length and the needed length of each text, and scratch. Given up when no text can reach what it needs.
+    length and the needed length of each text, and scratch. Given up when no text can reach what it needs. A band of at most
+    `widest` columns to a side finds texts that can, and of the others it says nothing.
     """
     starts, lengths, needs, texts, remaining = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4]
     words = np.int64((size + 63) >> 6)
@@ -245,6 +249,7 @@ def _reach(masks: Words, size: Int, data: Bytes, lanes: Ints, count: Int, rows: 
             drop_right = max(drop_right, lengths[lane] - needs[lane])
         else:
             lengths[lane] = -1
+    drop_left, drop_right = min(drop_left, widest), min(drop_right, widest)
     for lane in range(SIDE):
         texts[lane] = np.int64(data.ctypes.data) + starts[lane if lane < count else longest]
     for word in range(words):
@@ -286,6 +291,17 @@ def _reach(masks: Words, size: Int, data: Bytes, lanes: Ints, count: Int, rows: 
     return reached
 
 
+@_inline
+def _fill_lanes(ends: Ints, right: Positions, pair: Int, group: Int, size: Int, share: float, lanes: Ints) -> None:
+    """Write start, length and needed length of the right texts of `group` pairs into the lanes."""
+    for lane in range(group):
+        theirs = right[pair + lane]
+        length = ends[theirs + 1] - ends[theirs]
+        lanes[0, lane] = ends[theirs]
+        lanes[1, lane] = length
+        lanes[2, lane] = (size + length - _most_edits(size + length, share)) // 2
+
+
 @_compiled
 def keep_common(
     data_left: Bytes,
@@ -308,7 +324,6 @@ def keep_common(
     kept = 0
     pair = 0
     room = masks.shape[0] * 64
-    starts, lengths, needs = lanes[0], lanes[1], lanes[2]
     while pair < count:
         ours = left[pair]
         start = ends_left[ours]
@@ -318,15 +333,20 @@ def keep_common(
         while pair < count and left[pair] == ours:
             group = 0
             while group < SIDE and pair + group < count and left[pair + group] == ours:
-                theirs = right[pair + group]
-                starts[group] = ends_right[theirs]
-                lengths[group] = ends_right[theirs + 1] - ends_right[theirs]
-                total = size + lengths[group]
-                needs[group] = (total - _most_edits(total, share)) // 2
                 group += 1
             reached = (1 << group) - 1
             if 0 < size <= room:
-                reached = _reach(masks, size, data_right, lanes, group, rows)
+                # Long texts that are alike mostly are so by far: a narrow band is enough to see it.
+                if size >= LENGTHY:
+                    _fill_lanes(ends_right, right, pair, group, size, share, lanes)
+                    reached = _reach(masks, size, data_right, lanes, group, rows, size // NARROW)
+                    for lane in range(group):
+                        if not reached >> lane & 1:
+                            _fill_lanes(ends_right, right, pair + lane, 1, size, share, lanes)
+                            reached |= _reach(masks, size, data_right, lanes, 1, rows, WIDEST) << lane
+                else:
+                    _fill_lanes(ends_right, right, pair, group, size, share, lanes)
+                    reached = _reach(masks, size, data_right, lanes, group, rows, WIDEST)
             for lane in range(group):
                 if reached >> lane & 1:
                     left[kept] = ours

@@ -16,7 +16,7 @@ from ftdata.dedupe.vectors import LANES, SIDE, SYMBOLS, WORDS
 from ftdata.dedupe.work import for_all
 
 _ROOM = (1 << 17) + kernels.TILES * LANES  # pairs per result
-_LONGEST = 1 << 20  # characters up to which the common subsequence is computed here: 32 bytes of scratch per character
+_LONGEST = 1 << 22  # characters up to which the common subsequence is computed here: 32 bytes of scratch per character and thread
 _TIERS = 8  # sketch sizes: 256 bytes to 32 KB
 _TEXTS = 4096  # texts sketched at once
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
@@ -13,6 +13,8 @@ Known = TypeVar("Known")
 Result = TypeVar("Result")
 
 IN_FLIGHT = 16  # the same on every machine: what a piece sees of earlier results must not depend on the machine
+
+PATIENCE = 2.0
 
 
 def threads() -> int:
@@ -25,8 +27,9 @@ def in_order(
 ) -> Generator[Result, None, None]:
     """Yield the results of `do` in the order of the pieces; pieces may be added at the front while this runs.
 
-    `known` is called for each piece as it is started: what earlier results have taught, the same in every run. At most IN_FLIGHT pieces are started and not yet yielded. Close the generator when it is left early (an exception, KeyboardInterrupt):
-    waiting pieces are dropped and running ones finished, so pieces should take well under a second.
+    `known` is called for each piece as it is started: what earlier results have taught, the same in every run. At most IN_FLIGHT
+    pieces are started and not yet yielded. Close the generator when it is left early (an exception, KeyboardInterrupt): waiting pieces
+    are dropped, and running ones, which cannot be stopped, are waited for PATIENCE seconds.
     """
     pool = ThreadPoolExecutor(min(threads(), IN_FLIGHT), thread_name_prefix="ftdata-dedupe")
     running: deque[Future[Result]] = deque()
@@ -34,9 +37,22 @@ def in_order(
         while pieces or running:
             while pieces and len(running) < IN_FLIGHT:
                 running.append(pool.submit(do, pieces.popleft(), known()))
-            yield running.popleft().result()
+            yield running[0].result()
+            running.popleft()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for future in running:
+            future.cancel()
+        pool.shutdown(wait=not wait(running, PATIENCE).not_done)
+
+
+def interruptible(do: Callable[[], Result]) -> Result:
+    """Do something in compiled code that looks at no signals, so that an interrupt is heard while it runs."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="ftdata-dedupe")
+    future = pool.submit(do)
+    try:
+        return future.result()
+    finally:
+        pool.shutdown(wait=future.done())
 
 
 def for_all(pieces: Iterable[Piece], do: Callable[[Piece], Result]) -> list[Result]:

@@ -193,12 +193,21 @@ _SENTENCES = re.compile(
     r"Below is an instruction that describes a task[^\n]*|아래는 작업을 설명하는 명령어[^\n]*|以下是描述任务的指令[^\n]*"
     r"|(?m:^#{2,4} ?(?:Instruction|Input|Response|지시|입력|응답|명령어|指令|输入)\s*[:：][ \t]*)"
 )
+# Labels of a template around the whole question: only where it has the form of one, from its beginning to its end.
+_LABELLED = re.compile(
+    r"^\s*(?:Instruction|Task): ?(?P<task>[^\n]*)\n(?:Input|Context): ?(?P<given>[^\n]*)\n+(?:Output|Response|Answer):(?P<rest>.*)$"
+    r"|^\s*(?:USER|Human): ?(?P<said>[^\n]*)\s(?:ASSISTANT|Assistant): ?$",
+    re.S,
+)
 
 
 def unmerge(text: str, case: Case, piece: Piece) -> str:
     """Take the sentences and headings of a prompt template out of a question."""
     if not _spots(case, text):
         return text
+    labelled = _LABELLED.match(text)
+    if labelled is not None:
+        return "\n".join(part.strip() for part in labelled.groups() if part and part.strip())
     prose, out, at = without_code(text), [], 0
     for match in _SENTENCES.finditer(prose):
         out.append(text[at : match.start()])

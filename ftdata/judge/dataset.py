@@ -57,6 +57,11 @@ class Dataset:
         """How many samples there are."""
         return self.table.height
 
+    @property
+    def size(self) -> int:
+        """How many bytes the files hold, as they are on disk."""
+        return sum(counted.item.size for counted in self.files if counted.item is not None)
+
     @cached_property
     def train(self) -> pl.DataFrame:
         """The samples of the training files, with their ``index`` in the table."""
@@ -134,8 +139,11 @@ class Dataset:
             if not match.exact:
                 yield indexes[other], indexes[match.kept], match.score, match.judgement.difference
 
-    def near_leaks(self, threshold: float) -> Iterator[tuple[int, int, float, str]]:
-        """Evaluation samples that a training sample resembles: (index, index of the training sample, score, words)."""
+    def near_leaks(self, threshold: float, variants: bool) -> Iterator[tuple[int, int, float, str]]:
+        """Evaluation samples that a training sample resembles: (index, index of the training sample, score, words).
+
+        With ``variants`` also those that differ in a number, a name, a unit or a negation only.
+        """
         from ftdata.dedupe.against import make_base, match_base
         from ftdata.dedupe.collect import make_views
         from ftdata.dedupe.decide import Settings
@@ -146,7 +154,7 @@ class Dataset:
         settings = Settings(threshold)
         views = make_views(held, settings.view, settings.steps)
         for index, other, score, judgement in match_base(held, views, make_base(train, settings), settings):
-            if judgement.kind in ("duplicate", "variant") and score < 100.0:
+            if judgement.kind in (("duplicate", "variant") if variants else ("duplicate",)) and score < 100.0:
                 yield held_at[index], train_at[other], score, judgement.difference
 
     def _collected(self, held: bool) -> tuple[Collection, list[int]]:

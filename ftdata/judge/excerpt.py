@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
+import re
+import string
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftdata.measure.batch import call_text
-from ftdata.measure.hints import compiled
+from ftdata.measure.hints import compiled, hint
 from ftdata.measure.span import Span, settle
 from ftdata.rule import At
 from ftdata.types import Message, Sample
 
 EXCERPT = 120
 _SHOWN = 4 * EXCERPT
+_FEW = 100
 
 
 class _Values(dict[str, Any]):
@@ -20,13 +24,36 @@ class _Values(dict[str, Any]):
         return "{" + key + "}"
 
 
-def fill(template: str, values: dict[str, Any], params: Any) -> str:
-    """Fill a rule's message; long values are clipped, private ones masked, and a value that is missing stays visible."""
+def fill(template: str, values: Mapping[str, Any], params: Any, shown: Mapping[str, str] | None = None) -> str:
+    """Fill a rule's message; long values are clipped, private ones masked, and a value that is missing stays visible.
+
+    ``shown`` are values that have been through `shown_all`.
+    """
     if "{" not in template:
         return template
-    merged = _Values({k: _shown(v) for k, v in params.items()})
-    merged.update({k: _shown(v) for k, v in values.items()})
+    asked = _asked(template)
+    merged = _Values({k: _shown(v) for k, v in params.items() if k in asked})
+    merged.update({k: _shown(v) for k, v in values.items() if k in asked})
+    merged.update(shown or {})
     return template.format_map(merged)
+
+
+@functools.lru_cache(maxsize=1024)
+def _asked(template: str) -> frozenset[str]:
+    """The names in a message."""
+    names = (name for _, name, _, _ in string.Formatter().parse(template) if name)
+    return frozenset(re.split(r"[.\[]", name, maxsplit=1)[0] for name in names)
+
+
+def shown_all(texts: Sequence[str]) -> list[str]:
+    """Each text as a message shows it. Only those that match a hint are searched for what is private, for there may be a million."""
+    if len(texts) < _FEW:
+        return [_shown(text) for text in texts]
+    import polars as pl
+
+    column = pl.Series(texts, dtype=pl.String)
+    hinted = column.str.contains(hint("secrets")) | column.str.contains(hint("personal"))
+    return [_shown(text) if private else clip(text) for text, private in zip(texts, hinted, strict=True)]
 
 
 def _shown(value: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 from ftdata.expectations import Expectation, read_expectations
 from ftdata.judge.dataset import Dataset
@@ -10,6 +11,14 @@ from ftdata.judge.facts import collect_facts
 from ftdata.judge.select import Selected, Selection
 from ftdata.measure.registry import MEASURES
 from ftdata.rule import ANY_KIND, Hit, Rule, hit
+
+if TYPE_CHECKING:
+    from ftdata.expectations.compile import Ruled
+    from ftdata.judge.known import Examined
+    from ftdata.types import Report, Severity
+
+
+_BUDGETED: tuple[Severity, ...] = ("error", "warning")
 
 
 def expectations_of(selection: Selection) -> list[Expectation]:
@@ -63,6 +72,31 @@ def samples_of(dataset: Dataset, tokens: str | None) -> Any:
             *(name for name in table.columns if name in MEASURES or name in ("n_tokens", "n_trained_tokens", "format", "kind")),
         ]
     )
+
+
+def ruled_of(examined: Examined, report: Report) -> list[Ruled]:
+    """The rules of a run with their verdicts, for ``expectations.compile``; expectations themselves are left out."""
+    import polars as pl
+
+    from ftdata.expectations.compile import Ruled
+    from ftdata.packs import parse_budget
+
+    frame = getattr(report.findings, "frame", None)
+    samples: dict[int, int] = {}
+    if frame is not None and frame.height:
+        samples = dict(frame.group_by("step").agg(pl.col("at").n_unique()).iter_rows())
+    ruled = []
+    for number, (verdict, chosen) in enumerate(zip_longest(report.verdicts, examined.rules)):
+        if verdict.code.startswith("GX"):
+            continue
+        if chosen is None:  # about exceptions, or a plugin that did not load
+            ruled.append(Ruled(verdict, verdict.severity, verdict.count))
+            continue
+        budgets: dict[Severity, tuple[float, bool]] = {
+            name: parse_budget(chosen.budgets[name], verdict.name) for name in _BUDGETED if name in chosen.budgets
+        }
+        ruled.append(Ruled(verdict, chosen.severity, samples.get(number, 0), chosen.params, chosen.rule.kinds, budgets))
+    return ruled
 
 
 def _rule(item: Expectation, number: int) -> Selected:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ftdata.read import Piece
 
 MAX_SHAPES = 50_000
+MANY_BYTES = 8 << 20
 FINDING_COLUMNS = ("step", "row", "line", "column", "pointer", "message", "where", "excerpt", "start", "end")
 
 
@@ -165,7 +166,9 @@ class Judge:
             names += columns.touched
             self.expressions.setdefault(step.tokens, []).extend((number, expression) for expression in made)
         self.texts = TextRules(
-            [(n, r, self.plan.steps[n].params) for n in self.by_scope["text"] if (r := self.rules[n])], self.guard
+            [(n, r, self.plan.steps[n].params) for n in self.by_scope["text"] if (r := self.rules[n])],
+            self.guard,
+            many=self.plan.text_bytes >= MANY_BYTES,
         )
         self.templates = _templates(
             [(n, r, self.plan.steps[n].params) for n in self.by_scope["template"] if (r := self.rules[n])]

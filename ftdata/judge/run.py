@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ftdata import __version__
 from ftdata.errors import ReadError
 from ftdata.judge.dataset import Dataset, FileCounts, turn_of
-from ftdata.judge.excerpt import describe, excerpt, fill
+from ftdata.judge.excerpt import describe, excerpt, fill, shown_all
 from ftdata.judge.expected import judge_expectations
 from ftdata.judge.findings import FindingTable
 from ftdata.judge.guard import Guard
@@ -26,7 +26,7 @@ from ftdata.judge.planning import check_custom, check_format, make_plan
 from ftdata.judge.pool import Pool
 from ftdata.judge.select import Choice, Selected, Selection, resolve
 from ftdata.judge.verdicts import complete, make_verdicts
-from ftdata.rule import At, Hit
+from ftdata.rule import At, Hit, NotJudged
 from ftdata.types import InputReport, Report, Severity, Verdict
 
 if TYPE_CHECKING:
@@ -314,7 +314,11 @@ def _judge_dataset(run: _Run, dataset: Dataset, skipped: dict[int, str]) -> None
         return
     for number, selected in enumerate(run.selection.rules):
         if selected.rule.scope == "dataset" and number not in skipped:
-            hits = run.guard.run(number, selected.rule, selected.rule.check, dataset, selected.params)
+            try:
+                hits = run.guard.run(number, selected.rule, selected.rule.check, dataset, selected.params)
+            except NotJudged as reason:
+                skipped[number] = str(reason)
+                continue
             if hits:
                 run.findings.append(_hit_table(number, selected, hits, dataset))
 
@@ -344,10 +348,11 @@ def _hit_table(number: int, selected: Selected, hits: list[Hit], dataset: Datase
 
     places = dataset.places([found.row for found in hits])
     others = dataset.places([found.other for found in hits])
-    messages = []
-    for found, other in zip(hits, others, strict=True):
-        values = found.values if other is None else found.values | {"other": dataset.name_place(other)}
-        messages.append(fill(selected.rule.message, values, selected.params))
+    named = shown_all([dataset.name_place(other) if other is not None else "" for other in others])
+    messages = [
+        fill(selected.rule.message, found.values, selected.params, None if other is None else {"other": name})
+        for found, other, name in zip(hits, others, named, strict=True)
+    ]
     columns: dict[str, list[Any]] = {name: [None] * len(hits) for name in FINDING_COLUMNS}
     columns["step"] = [number] * len(hits)
     columns["row"] = [found.row for found in hits]

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ftdata.judge.guard import Guard
+from ftdata.judge.literals import required, without_boundaries
 from ftdata.measure.batch import call_text
 from ftdata.measure.registry import ARGUMENTS, CONTENT, REASONING, ROLE_NUMBER
 from ftdata.rule import At, Rule, Spot
@@ -25,21 +26,23 @@ _PRIVATE = {"secret": "secrets", "possible-secret": "secrets", "personal-data": 
 class TextRules:
     """The text rules of a plan, grouped by the texts that they see."""
 
-    def __init__(self, rules: Sequence[tuple[int, Rule, Mapping[str, Any]]], guard: Guard | None = None) -> None:
-        """``rules`` are (step number, rule, parameters)."""
+    def __init__(
+        self, rules: Sequence[tuple[int, Rule, Mapping[str, Any]]], guard: Guard | None = None, many: bool = False
+    ) -> None:
+        """``rules`` are (step number, rule, parameters); with ``many`` texts to come, preparing for them pays."""
         self._guard = guard or Guard()
         self.private: set[tuple[int, int]] | None = None
         self._rules = {number: rule for number, rule, _ in rules}
         self._groups: dict[tuple[Any, ...], list[int]] = {}
-        self._gates: dict[int, pl.Expr | None] = {}
-        self._hints: dict[int, Any] = {}
+        self._stages: dict[int, list[pl.Expr]] = {}
         self._shared: dict[int, Any] = {}
         self._checks: dict[int, Callable[[str], list[Spot]]] = {}
         for number, rule, params in rules:
             group = (rule.roles, rule.trained, tuple(sorted(_SLOTS[slot] for slot in rule.slots)), rule.foreign)
             self._groups.setdefault(group, []).append(number)
-            self._gates[number] = _gate(rule)
-            self._hints[number] = self._guard.run(number, rule, lambda rule, params: [_hint(rule, params)], rule, params)
+            made = self._guard.run(number, rule, _stages, rule, params, many)
+            # A hint that failed lets nothing through; a rule without one sees all.
+            self._stages[number] = made if number not in self._guard.failed else [_nothing()]
             self._checks[number] = _remembering(rule, params)
             # Rules that come in pairs, certain and possible, share their hint.
             self._shared[number] = (rule.gate, rule.hint, repr(params)) if rule.ours and rule.hint else number
@@ -85,28 +88,20 @@ class TextRules:
         """The texts that pass gate and hint, for each distinct pair of them. All first looks are taken at once, for every
         question to polars has its price; a plugin's is asked by itself, for it may fail."""
         distinct = {self._shared[number]: number for number in reversed(numbers)}
-        firsts = {
-            key: next((step for step in (self._gates[number], *self._hints[number]) if step is not None), None)
-            for key, number in distinct.items()
-        }
         ours = {
-            str(number): first.fill_null(False)
-            for key, number in distinct.items()
-            if (first := firsts[key]) is not None and self._rules[number].ours
+            str(number): self._stages[number][0].fill_null(False)
+            for number in distinct.values()
+            if self._stages[number] and self._rules[number].ours
         }
         flags = texts.select(**ours) if ours else texts
         passed: dict[Any, pl.DataFrame] = {}
         for key, number in distinct.items():
-            first, rule = firsts[key], self._rules[number]
-            if first is None:
-                # A hint that failed lets nothing through; a rule without one sees all.
-                passed[key] = texts if self._hints[number] else texts.clear()
-                continue
-            found = [flags[str(number)]] if str(number) in ours else self._guard.run(number, rule, _flags, texts, first)
-            left = texts[found[0].arg_true()] if found and found[0].any() else texts.clear()
-            second = self._hints[number][0] if self._hints[number] else None
-            if self._gates[number] is not None and second is not None and left.height:
-                found = self._guard.run(number, rule, _flags, left, second)
+            rule, left = self._rules[number], texts
+            for at, stage in enumerate(self._stages[number]):
+                if at == 0 and str(number) in ours:
+                    found = [flags[str(number)]]
+                else:
+                    found = self._guard.run(number, rule, _flags, left, stage) if left.height else []
                 left = left[found[0].arg_true()] if found and found[0].any() else left.clear()
             passed[key] = left
         return passed
@@ -116,25 +111,28 @@ def _flags(texts: pl.DataFrame, expression: pl.Expr) -> list[pl.Series]:
     return [texts.select(expression.fill_null(False)).to_series()]
 
 
-def _gate(rule: Rule) -> pl.Expr | None:
+def _nothing() -> pl.Expr:
     import polars as pl
 
-    if not rule.gate:
-        return None
-    return pl.col("text").str.contains("|".join(map(re.escape, rule.gate)))
+    return pl.col("text").is_null()
 
 
-def _hint(rule: Rule, params: Mapping[str, Any]) -> pl.Expr | None:
+def _stages(rule: Rule, params: Mapping[str, Any], many: bool) -> list[pl.Expr]:
+    """What a text must pass for the rule to look at it, one after the other: each is asked only of what the last one left."""
     import polars as pl
 
     text = pl.col("text")
-    if isinstance(rule.hint, str):
-        return text.str.contains(rule.hint)
-    if rule.hint is None:
-        return None
-    made = rule.hint(text, params)
-    expression: pl.Expr = text.str.contains(made) if isinstance(made, str) else made
-    return expression
+    stages = [text.str.contains("|".join(map(re.escape, rule.gate)))] if rule.gate else []
+    made = rule.hint if isinstance(rule.hint, str) or rule.hint is None else rule.hint(text, params)
+    for hint in made if isinstance(made, list) else [made]:
+        if isinstance(hint, str):
+            literals, loose = (required(hint), without_boundaries(hint)) if many else (None, None)
+            if literals:
+                stages.insert(0, text.str.contains(literals))
+            stages += [text.str.contains(pattern) for pattern in (loose, hint) if pattern]
+        elif hint is not None:
+            stages.append(hint)
+    return stages
 
 
 def _remembering(rule: Rule, params: Mapping[str, Any]) -> Callable[[str], list[Spot]]:

@@ -170,8 +170,10 @@ def readings(text: str, enough: float = _ENOUGH) -> list[Reading]:
     ``enough`` is how much must speak for it; with 0 everything that can be UTF-8 is.
     """
     found: list[tuple[float, Codec, list[_Place]]] = []
-    for codec in READERS:
-        if codec.pattern.search(text):
+    # UTF-8 has two bytes and more, all of them above ASCII in all of these encodings: the rest of the text need not be read.
+    foreign = "\n".join(_FOREIGN.findall(text))
+    for codec in READERS if foreign else ():
+        if codec.pattern.search(foreign):
             places = _weighed(text, codec)
             total = sum(place.weight for place in places)
             if places and total >= enough:
@@ -295,3 +297,4 @@ def _reading(text: str, codec: Codec, places: list[_Place]) -> Reading:
 
 
 _ABOVE = re.compile("[\u0152-\u2122]")
+_FOREIGN = re.compile("[^\x00-\x7f]{2,}")

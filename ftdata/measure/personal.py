@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ftdata.measure import contact, identity, names
@@ -304,7 +304,22 @@ FORMS = (
 PERSONAL_HINTS = "|".join(dict.fromkeys(form.hint for form in FORMS))
 """Matches every text in which ``personal`` can find anything; the same to Python's ``re`` and to Rust's regex."""
 
-_HINTS = [(re.compile(hint), [form for form in FORMS if form.hint == hint]) for hint in dict.fromkeys(f.hint for f in FORMS)]
+_SIX_DIGITS, _MIXED = re.compile("[0-9]{6}"), re.compile("[A-Z<] ?[0-9]")
+# What a text must have before a hint is sought in all of it, where that is quicker to see.
+_FIRST_LOOKS: dict[str, Callable[[str], object]] = {
+    "email": lambda text: "@" in text,
+    "phone": lambda text: "+" in text,
+    "address-kr": lambda text: not text.isascii(),
+    "ip": lambda text: text.count(".") > 2 or text.count(":") > 1,
+    "passport": lambda text: not text.isascii() or "passport" in text.lower() or _MIXED.search(text),
+    "name": lambda text: not text.isascii() or "ame" in text or "NAME" in text,
+    "iban": _MIXED.search, "id-it": _MIXED.search, "id-uk": _MIXED.search, "id-es": _SIX_DIGITS.search, "id-fi": _SIX_DIGITS.search, "id-cn": _SIX_DIGITS.search,
+}  # fmt: skip
+_HINTS = [
+    (re.compile(hint), [form for form in FORMS if form.hint == hint]) for hint in dict.fromkeys(form.hint for form in FORMS)
+]
+# Where a number can start: the forms after ``_L`` begin with one of these characters.
+_START = re.compile(_L + "[(+0-9]")
 
 
 def personal(text: str) -> list[Span]:
@@ -314,18 +329,40 @@ def personal(text: str) -> list[Span]:
     numbers without label or check digit, invented-looking ones, public addresses of the internet, buildings,
     companies' phones.
     """
-    found = [span for hint, forms in _HINTS if hint.search(text) for form in forms for span in _spans(form, text)]
+    found: list[Span] = []
+    seen: dict[Callable[[str], object], object] = {}
+    starts: list[int] | None = None
+    for hint, forms in _HINTS:
+        look = _FIRST_LOOKS.get(forms[0].kind)
+        if look is not None and look not in seen:
+            seen[look] = look(text)
+        if (look is not None and not seen[look]) or not hint.search(text):
+            continue
+        if starts is None and forms[0].hint == _NINE:
+            starts = [match.start() for match in _START.finditer(text)]
+        for form in forms:
+            found += _spans(form, text, starts if form.hint == _NINE else None)
     certain_names = dict.fromkeys(text[s.start : s.end] for s in found if s.kind == "name" and s.certain)
     for name in itertools.islice(certain_names, MOST_NAMES):
         found += [Span(m.start(), m.end(), "name", True) for m in re.finditer(rf"(?<![A-Za-z가-힣]){re.escape(name)}", text)]
     return settle(found)
 
 
-def _spans(form: Form, text: str) -> list[Span]:
+def _spans(form: Form, text: str, starts: list[int] | None) -> list[Span]:
     spans = []
-    for match in form.regex.finditer(text):
+    for match in form.regex.finditer(text) if starts is None else _matches(form.regex, text, starts):
         certain = form.check(match)
         if certain is not None:
             group: str | int = next((name for name in form.groups if match[name] is not None), 0)
             spans.append(Span(match.start(group), match.end(group), form.kind, certain))
     return spans
+
+
+def _matches(regex: re.Pattern[str], text: str, starts: list[int]) -> Iterator[re.Match[str]]:
+    """What ``finditer`` yields for a pattern that can match at these places only: many times as fast."""
+    end = 0
+    for start in starts:
+        match = regex.match(text, start) if start >= end else None
+        if match:
+            end = match.end()
+            yield match

@@ -131,7 +131,7 @@ def _settled(verdict: Verdict, report: Report) -> _Case:
         kind = "failure" if report.fail_on_skip else "skipped"
         return _Case(_name(verdict), kind, verdict.reason or "no reason given", type="skipped")
     if verdict.hidden:
-        return _Case(_name(verdict), "below", verdict_words(verdict, report.changes))
+        return _Case(_name(verdict), "below", f"known: {verdict_words(verdict, report.changes)}")
     return _Case(_name(verdict), "passed")
 
 

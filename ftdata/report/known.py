@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ftdata.types import Changes, Pair, Report, Verdict
 
 SHOWN = 5
+# A whole object id of git, SHA-1 or SHA-256, as CI hands it over: nobody reads 40 digits.
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 def hidden_words(report: Report) -> str:
@@ -21,17 +24,22 @@ def hidden_words(report: Report) -> str:
 
 
 def verdict_words(verdict: Verdict, changes: Changes | None) -> str:
-    """How many findings of one rule are left out, and why; "" where none are."""
-    return f"{sum(verdict.hidden.values()):,} hidden: {_reasons(verdict.hidden, changes)}" if verdict.hidden else ""
+    """How many findings of one rule are left out, and why: "12 in the baseline, 40 in main already"; "" where none are."""
+    return _reasons(verdict.hidden, changes)
 
 
 def _reasons(counts: Mapping[str, int], changes: Changes | None) -> str:
     words = {
         "suppressed": "suppressed by the configuration",
         "baseline": "in the baseline",
-        "base": f"in {changes.ref if changes else 'the base'} already",
+        "base": f"in {base_name(changes) if changes else 'the base'} already",
     }
     return ", ".join(f"{counts[why]:,} {words[why]}" for why in words if why in counts)
+
+
+def base_name(changes: Changes) -> str:
+    """What the changes are counted from, as a person would say it: a branch or tag by its name, a commit by its first 12 digits."""
+    return changes.ref[:12] if _COMMIT.fullmatch(changes.ref) else changes.ref
 
 
 def counts_words(changes: Changes) -> str:
@@ -97,8 +105,9 @@ def change_lines(report: Report) -> Iterator[str]:
     changes = report.changes
     if changes is None:
         return
-    commit = f" ({changes.commit[:12]})" if changes.commit else ""
-    yield f"Since {changes.ref}{commit}: {counts_words(changes)}"
+    name = base_name(changes)
+    commit = f" ({changes.commit[:12]})" if changes.commit and changes.commit[:12] != name else ""
+    yield f"Since {name}{commit}: {counts_words(changes)}"
     yield "  " + " · ".join(f"{name} {old} → {new}" for name, old, new in facts_rows(changes.before, report.facts))
     for of, word in (("edited", "edited"), ("near", "near-duplicate")):
         pairs, more = pairs_of(changes, of)

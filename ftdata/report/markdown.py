@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ftdata.report.choose import examples, found
-from ftdata.report.known import counts_words, facts_rows, hidden_words, pairs_of, place_words, verdict_words
+from ftdata.report.known import base_name, counts_words, facts_rows, hidden_words, pairs_of, place_words, verdict_words
 from ftdata.report.places import Places, line, named
 from ftdata.types import SEVERITIES, Changes, Finding, InputReport, Pair, Report, Severity, Verdict
 
@@ -109,6 +109,12 @@ def _head(report: Report) -> Iterator[str]:
         facts.append(f"for {words(', '.join(report.targets), 100)}")
     facts.append(_plural(len(report.verdicts), "rule") + (f", {skipped:,} of them skipped" if skipped else ""))
     yield " · ".join(facts)
+    changes = report.changes
+    if changes is not None:
+        name = base_name(changes)
+        commit = f" ({code(changes.commit[:12])})" if changes.commit and changes.commit[:12] != name else ""
+        yield ""
+        yield f"**Since {code(name, 100)}**{commit}: {counts_words(changes)}"
 
 
 def _nothing(report: Report) -> str:
@@ -122,13 +128,13 @@ def _parts(report: Report, verdicts: list[Verdict], places: Places, shown: int) 
         yield "file", [*([""] if number == 0 else []), _unread(item, places)]
     if len(unread) > MOST_UNREAD:
         yield "note", [f"- and {len(unread) - MOST_UNREAD:,} more files"]
-    if report.changes is not None:
-        yield "table of changes", _changes(report, report.changes)
     found_of = examples(report, verdicts, max(shown, 1))
     for number, verdict in enumerate(verdicts):
         first = found_of[verdict.code, verdict.targets]
         head = ["", "| | rule | findings | first | what to do |", "|---|---|--:|---|---|"] if number == 0 else []
         yield "rule", [*head, _row(verdict, first, places)]
+    if report.changes is not None:
+        yield "table of changes", _changes(report, report.changes)
     for verdict in verdicts if shown else ():
         yield "example block", _details(verdict, found_of[verdict.code, verdict.targets], places)
     skipped = [verdict for verdict in report.verdicts if verdict.status == "skipped"]
@@ -188,14 +194,7 @@ def _skipped(skipped: list[Verdict]) -> list[str]:
 
 def _changes(report: Report, changes: Changes) -> list[str]:
     """The table of facts before and after, and what the comparison could not know."""
-    commit = f" ({code(changes.commit[:12])})" if changes.commit else ""
-    lines = [
-        "",
-        f"**Since {code(changes.ref, 100)}**{commit}: {counts_words(changes)}",
-        "",
-        "| | before | after |",
-        "|---|--:|--:|",
-    ]
+    lines = ["", "| | before | after |", "|---|--:|--:|"]
     lines += [
         f"| {words(name, 60)} | {words(old, 40)} | {words(new, 40)} |"
         for name, old, new in facts_rows(changes.before, report.facts)

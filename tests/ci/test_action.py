@@ -60,6 +60,7 @@ def play(here, tmp_path, **inputs):
         "SINCE": "",
         "FAIL_ON": "",
         "BASE_SHA": "",
+        "HEAD_SHA": "",
     } | inputs
     assert set(given) == set(step("Judge the data")["env"])
     files = {name: tmp_path / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
@@ -124,6 +125,60 @@ def test_a_file_with_a_hostile_name_is_judged(repository, tmp_path):
     shutil.copy(repository / "data.jsonl", repository / name)
     done, outputs, _ = play(repository, tmp_path, PATHS=f"data.jsonl\n{name}\n")
     assert outputs["exit-code"] in ("0", "1") and not (repository / "pwned").exists(), done.stderr
+
+
+def git(here, *arguments):
+    done = subprocess.run(
+        ["git", *arguments], cwd=here, check=True, capture_output=True, text=True, env=os.environ | {"GIT_ALLOW_PROTOCOL": "file"}
+    )
+    return done.stdout.strip()
+
+
+def pull_request(repository, tmp_path, rows):
+    """What actions/checkout leaves of a pull request: its merge alone. The base has moved on, with a fault, since the event was made."""
+    event_base = git(repository, "rev-parse", "HEAD")
+    git(repository, "switch", "-qc", "change")
+    (repository / "more.jsonl").write_text("".join(rows), "utf-8")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "change")
+    head = git(repository, "rev-parse", "HEAD")
+    git(repository, "switch", "-q", "main")
+    (repository / "old.jsonl").write_text(
+        '{"messages": [{"role": "user", "content": "A fault of somebody else, on main?"}]}\n' * 2
+    )
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "main moves on")
+    git(repository, "switch", "-qc", "merged")
+    git(repository, "merge", "-qm", "merge", "change")
+    git(repository, "config", "uploadpack.allowAnySHA1InWant", "true")
+    here = tmp_path / "checkout"
+    git(tmp_path, "clone", "-q", "--depth=1", "--branch=merged", f"file://{repository}", str(here))
+    git(here, "checkout", "-q", "--detach")
+    return here, {"SINCE": "auto", "BASE_SHA": event_base, "HEAD_SHA": head}
+
+
+GOOD = '{"messages": [{"role": "user", "content": "When does the ferry leave?"}, {"role": "assistant", "content": "At nine, from the old pier."}]}\n'
+BAD = '{"messages": [{"role": "user", "content": "A question that nobody answered?"}]}\n'
+
+
+@pytest.mark.parametrize(("row", "code"), [(GOOD, "0"), (BAD, "1")])
+def test_a_shallow_checkout_is_judged_against_the_base_that_it_was_merged_with(repository, tmp_path, row, code):
+    here, inputs = pull_request(repository, tmp_path, [row])
+    done, outputs, summary = play(here, tmp_path, **inputs)
+    assert outputs["exit-code"] == code and "1 added" in summary, done.stdout + done.stderr
+    assert "old.jsonl" not in summary.partition("</details>")[0] and "shallow" not in summary
+
+
+def test_the_base_itself_is_never_judged_as_if_it_were_the_pull_request(repository, tmp_path):
+    base = git(repository, "rev-parse", "HEAD")
+    done, outputs, summary = play(repository, tmp_path, SINCE="auto", BASE_SHA=base, HEAD_SHA="a" * 40)
+    assert outputs == {"exit-code": "2"} and "::error::" in done.stdout and "judged nothing" in summary
+
+
+def test_a_second_use_in_a_job_never_shows_the_result_of_the_first(repository, tmp_path):
+    assert play(repository, tmp_path)[1]["exit-code"] == "0"
+    _, outputs, summary = play(repository, tmp_path, TARGET="no-such-target")
+    assert outputs == {"exit-code": "2"} and "could not judge" in summary
 
 
 def test_the_install_step_refuses_a_version_that_is_a_command(tmp_path):
@@ -215,6 +270,8 @@ def test_the_hooks_work_in_pre_commit(repository, tmp_path):
     # pre-commit would build an environment from the package index; the same entries run from this one.
     local = [hook | {"language": "system", "entry": f"{sys.executable} -m {hook['entry']}"} for hook in hooks]
     (repository / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": local}]}))
+    shutil.copy(SAMPLES / "clean/eval.jsonl", repository / "-x 평가.jsonl")
+    (repository / "package.json").write_text("{}")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PRE_COMMIT_HOME": str(tmp_path / "home")}
 
     def run(hook):
@@ -239,3 +296,21 @@ def test_the_gitlab_template_is_what_gitlab_reads():
     }
     script = template["ftdata"]["script"][0]
     assert subprocess.run(["bash", "-n", "-c", script]).returncode == 0
+
+
+@pytest.mark.parametrize(("paths", "base"), [("data.jsonl", ""), ("data.jsonl\nb c.jsonl\n", "HEAD")])
+def test_the_gitlab_script_judges_every_path_as_it_is_written(repository, tmp_path, paths, base):
+    (repository / "b c.jsonl").write_text(BAD, "utf-8")
+    wrapper = tmp_path / "bin/ftdata"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} -m ftdata "$@"\n')
+    wrapper.chmod(0o755)
+    script = yaml.safe_load((ROOT / "ci/gitlab.yml").read_text())["ftdata"]["script"][0]
+    environment = os.environ | {"PATH": f"{wrapper.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "FTDATA_PATHS": paths,
+                                "CI_MERGE_REQUEST_DIFF_BASE_SHA": base}  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=repository, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == (1 if "b c" in paths else 0), done.stderr
+    found = json.loads((repository / "gl-code-quality-report.json").read_text("utf-8"))
+    assert {item["location"]["path"] for item in found} == ({"b c.jsonl"} if "b c" in paths else set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import tomllib
 
 import pytest
 import yaml
-from places import SAMPLES
+from places import ROOT, SAMPLES
 
 
 def run(here, *arguments):
@@ -41,6 +42,54 @@ def test_what_it_writes_is_shown_first_and_can_be_used(here):
     assert run(here, "lint", "data").returncode in (0, 1)
 
 
+def test_only_what_holds_samples_is_gated(here):
+    (here / "src").mkdir()
+    (here / "src/settings.json").write_text('{"theme": "dark"}')
+    (here / "src/prices.csv").write_text("item,price\napple,2\n")
+    shutil.copy(SAMPLES / "clean/train.jsonl", here / "src/few.jsonl")
+    shutil.copy(SAMPLES / "clean/train.jsonl", here / "말뭉치.jsonl")
+    (here / "node_modules/x").mkdir(parents=True)
+    shutil.copy(SAMPLES / "clean/train.jsonl", here / "node_modules/x/a.jsonl")
+    (here / "data/train.jsonl.dropped.jsonl").write_text('{"rule": "x", "row": {}}\n')
+    done = run(here, "init", "--yes", "--ci", "github")
+    paths = yaml.safe_load((here / ".github/workflows/ftdata.yml").read_text("utf-8"))["jobs"]["ftdata"]["steps"][1]["with"][
+        "paths"
+    ]
+    assert paths.split() == ["data", "src/few.jsonl", "말뭉치.jsonl"]
+    assert "next: ftdata lint data src/few.jsonl" in done.stdout
+    hook = yaml.safe_load((here / ".pre-commit-config.yaml").read_text("utf-8"))["repos"][0]["hooks"][0]
+    names = [
+        "data/train.jsonl",
+        "data/a/b.csv.gz",
+        "data/readme.md",
+        "src/few.jsonl",
+        "src/prices.csv",
+        "src/fewXjsonl",
+        "말뭉치.jsonl",
+        "package.json",
+    ]
+    assert [name for name in names if re.search(hook["files"], name)] == [
+        "data/train.jsonl",
+        "data/a/b.csv.gz",
+        "src/few.jsonl",
+        "말뭉치.jsonl",
+    ]
+
+
+def test_data_whose_name_no_workflow_can_hold_is_named(here):
+    shutil.copy(SAMPLES / "clean/train.jsonl", here / "a b.jsonl")
+    assert "add it by hand: a b.jsonl" in run(here, "init", "--dry-run").stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["package.json", "web/tsconfig.app.json", ".vscode/settings.json", "a.jsonl.dropped.jsonl", "b.sidecar.jsonl"]
+)
+def test_the_hooks_leave_settings_and_leftovers_alone(name):
+    for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text()):
+        chosen = re.search(hook["files"], name) and not re.search(hook["exclude"], name)
+        assert not chosen and re.search(hook["files"], "train.json") and not re.search(hook["exclude"], "train.json")
+
+
 def test_files_that_are_there_stay(here):
     (here / "ftdata.toml").write_text('goal = "task"\n')
     (here / ".pre-commit-config.yaml").write_text("repos: []\n")
@@ -52,10 +101,13 @@ def test_files_that_are_there_stay(here):
     assert run(here, "init", "--yes").stdout.endswith("Nothing to write.\n")
 
 
-def test_gitlab_is_recognised(here):
+def test_gitlab_is_recognised_and_judges_every_folder(here):
+    (here / "more").mkdir()
+    shutil.copy(SAMPLES / "clean/train.jsonl", here / "more/b.jsonl")
     subprocess.run(["git", "remote", "add", "origin", "git@gitlab.com:x/y.git"], cwd=here, check=True)
     run(here, "init", "--yes")
     assert "ci/gitlab.yml" in (here / ".gitlab-ci.yml").read_text() and not (here / ".github").exists()
+    assert yaml.safe_load((here / ".gitlab-ci.yml").read_text())["variables"]["FTDATA_PATHS"].split() == ["data", "more"]
 
 
 def test_nothing_is_written_where_nobody_can_be_asked(here):

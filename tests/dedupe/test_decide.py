@@ -12,7 +12,7 @@ from rapidfuzz import fuzz
 
 from ftdata.dedupe.classify import Texts, classify, difference
 from ftdata.dedupe.collect import collect, make_views
-from ftdata.dedupe.decide import Settings, decide, explore, search
+from ftdata.dedupe.decide import LOOKS, Settings, decide, explore, search
 from ftdata.dedupe.keep import make_rank
 from ftdata.errors import UsageError
 
@@ -68,6 +68,59 @@ def test_exact_copies_go_whatever_their_metadata(run):
 def test_samples_that_differ_in_what_matters_both_stay(run, first, second):
     outcome, _, _ = run([chat(first, LONG), chat(second, LONG)])
     assert not outcome.dropped and kinds(outcome) == ["variant"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (
+            "Please compute the sum of 17 and 28 for me and say how you did.",
+            "Compute the sum of 17 and 29 for me and say how you did it.",
+        ),
+        (
+            "Please say which drugs may be taken with wine in the evening.",
+            "Say which drugs may not be taken with wine in an evening.",
+        ),
+        (
+            "Please show me the way to increase the volume of my old radio.",
+            "Show me a way to decrease the volume of my old radio.",
+        ),
+    ],
+)
+def test_questions_with_another_number_or_the_opposite_stay_though_other_words_differ_too(run, first, second):
+    outcome, _, _ = run([chat(first, LONG), chat(second, LONG)], threshold=80)
+    assert not outcome.dropped and kinds(outcome) == ["variant"]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "words"),
+    [
+        ("Could you explain in detail how a {} works?", "A {} works by moving parts in a steady rhythm.", ("kettle", "radio")),
+        (
+            "{} 만드는 방법을 처음 해 보는 사람도 알 수 있게 자세히 알려 주세요.",
+            "{}을 만들려면 먼저 재료를 손질하고 천천히 익히면 돼요.",
+            ("비빔밥", "콩국물"),
+        ),
+        (
+            "请详细介绍一下{}这座城市的历史、气候、美食以及主要景点。",
+            "{}是中国的一座大城市,历史悠久,气候宜人,美食丰富。",
+            ("北京", "上海"),
+        ),
+    ],
+)
+def test_one_word_for_another_in_question_and_answer_alike_makes_two_samples(run, question, answer, words):
+    outcome, _, _ = run([chat(question.format(word), answer.format(word)) for word in words], threshold=80)
+    assert not outcome.dropped and kinds(outcome) == ["variant"]
+
+
+def test_a_reworded_question_with_the_same_answer_is_a_duplicate(run):
+    outcome, _, _ = run(
+        [
+            chat("Write a short note on why bees matter so much to us.", LONG),
+            chat("Write a brief note on why bees matter so much to us.", LONG),
+        ]
+    )
+    assert len(outcome.dropped) == 1
 
 
 def test_the_same_question_with_another_answer_is_a_conflict_and_stays(run):
@@ -170,6 +223,25 @@ def test_jaccard_sees_sentences_in_another_order(run):
     assert not run([chat("Go", first), chat("Go", second)])[0].dropped
     outcome, _, _ = run([chat("Go", first), chat("Go", second)], metric="jaccard", threshold=0.7)
     assert list(outcome.dropped) == [1] and 70 <= outcome.dropped[1].score <= 100
+
+
+def mile(number, please=""):
+    return chat(
+        f"{please}convert the distance of {number} miles into kilometres for me.",
+        f"The distance of {number} miles is {number + 9} units.",
+    )
+
+
+@pytest.mark.parametrize("linkage", ["direct", "complete", "single"])
+def test_a_set_made_from_a_template_is_judged_in_proportion_to_its_samples_not_to_their_pairs(run, linkage):
+    outcome, _, _ = run([mile(number) for number in range(100, 400)], linkage=linkage)
+    assert not outcome.dropped and len(outcome.apart) <= LOOKS * 300
+
+
+def test_a_copy_is_found_among_hundreds_of_variants_that_are_more_alike(run):
+    rows = [mile(number) for number in range(100, 400)]
+    outcome, _, _ = run([*rows, mile(321, "Please ")])
+    assert {other: match.kept for other, match in outcome.dropped.items()} == {300: 221}
 
 
 def test_one_giant_cluster_raises_an_alarm(run):

@@ -191,6 +191,33 @@ def test_the_linter_names_near_duplicates_and_near_leaks(here):
     assert found["near-leak"][:2] == ("eval.jsonl", 1) and "midday → noon" in found["near-leak"][2]
 
 
+def test_near_leaks_are_looked_for_wherever_there_are_evaluation_files(here):
+    (here / "held.jsonl").write_text(json.dumps(chat("Where is it?", LONG.replace("noon", "midday"))) + "\n")
+    leaks = ftdata.lint(here / "a.jsonl", eval=here / "held.jsonl").findings
+    assert [f.location.path.rsplit("/", 1)[-1] for f in leaks if f.name == "near-leak"] == ["held.jsonl"]
+    verdicts = {verdict.name: verdict.status for verdict in ftdata.lint(here / "a.jsonl").verdicts}
+    assert verdicts["near-leak"] == "clean"
+
+
+def test_an_evaluation_sample_with_another_number_is_no_near_leak_unless_variants_count(here):
+    (here / "train.jsonl").write_text(json.dumps(chat("Book a table at the harbour restaurant for 2 people on Friday.")) + "\n")
+    (here / "eval.jsonl").write_text(json.dumps(chat("Book a table at the harbour restaurant for 12 people on Friday.")) + "\n")
+    files = [here / "train.jsonl", here / "eval.jsonl"]
+    assert not ftdata.lint(files, select=["near-leak"]).findings
+    (here / "ftdata.toml").write_text("[rules.near-leak]\nvariants = true\n")
+    assert len(ftdata.lint(files, select=["near-leak"], config=here / "ftdata.toml").findings) == 1
+
+
+def test_a_search_for_near_leaks_past_its_bound_is_skipped_and_says_so(here):
+    pad = "".join(json.dumps(chat(f"Question {n}?", f"{n} " + "word " * 2000)) + "\n" for n in range(120))
+    (here / "train.jsonl").write_text(pad)
+    (here / "eval.jsonl").write_text(json.dumps(chat("Where is it?")) + "\n")
+    (here / "ftdata.toml").write_text("[rules.near-leak]\nmegabytes = 1\n")
+    report = ftdata.lint([here / "train.jsonl", here / "eval.jsonl"], select=["near-leak"], config=here / "ftdata.toml")
+    (verdict,) = report.verdicts
+    assert verdict.status == "skipped" and "megabytes = 1 is the bound" in verdict.reason
+
+
 def test_one_answer_to_many_questions_is_said_once(tmp_path):
     rows = [chat(f"Question number {n}?") for n in range(12)]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -47,6 +47,17 @@ def test_long_texts_are_found_too(kernel, texts, threshold):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("threshold", [80, 90, 99.5])
+def test_texts_of_a_book_are_compared_like_short_ones(kernel, threshold):
+    first = " ".join(sentences(700, words=12))
+    assert len(first) > 1 << 15
+    marked = "".join("#" if at % 97 == 0 else letter for at, letter in enumerate(first))
+    turned = first[len(first) // 3 :] + first[: len(first) // 3]
+    texts = [first, marked, first + "#" * (len(first) // 6), turned, "".join(reversed(first)), first[40:] + "end"]
+    assert rows(find_pairs(texts, threshold, kernel=kernel)) == every_pair(texts, threshold)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
 @given(texts=families(), cut=st.integers(0, 25), threshold=THRESHOLDS)
 @settings(max_examples=80, deadline=None)
 def test_pairs_against_a_base_are_those_of_every_new_row_with_every_base_row(kernel, texts, cut, threshold):

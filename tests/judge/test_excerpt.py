@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ftdata
-from ftdata.judge.excerpt import EXCERPT, fill, masked, window
+from ftdata.judge.excerpt import EXCERPT, fill, masked, shown_all, window
 
 KEY = "AKIA" + "Q4ZTN7WJ2LMX6RBD"
 TEXTS = st.text(st.sampled_from("ab 한글é😀\n."), min_size=1, max_size=400)
@@ -65,3 +65,17 @@ def test_findings_in_python_hold_no_secret(tmp_path):
     path = tmp_path / "set.jsonl"
     path.write_bytes(orjson.dumps({"messages": [{"role": "user", "content": f"The key {KEY}"}]}))
     assert KEY[4:] not in str(list(ftdata.lint(path).findings))
+
+
+def test_many_texts_are_shown_as_each_by_itself():
+    texts = ["train.jsonl:12", "", f"{KEY}.jsonl:3", "010-1234-5678.jsonl:4", "x" * 500, "long " * 100 + KEY]
+    for many in (texts, texts * 50):
+        assert shown_all(many) == [fill("{text}", {"text": text}, {}) for text in many]
+
+
+def test_only_values_that_a_message_names_are_looked_at():
+    class Unseen(str):
+        def __getitem__(self, at):
+            raise AssertionError("not asked for")
+
+    assert fill("{a} of {b.real:>3}", {"a": "x", "b": 2.0, "c": Unseen("y")}, {"d": Unseen("z")}) == "x of 2.0"

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftdata.measure import identity
+from ftdata.measure.personal import _FIRST_LOOKS, _HINTS, _NINE, _START, FORMS, _matches
 from ftdata.measure.private import PERSONAL_HINTS, SECRET_HINTS, TITLES, mask, personal, secrets
 from ftdata.measure.randomness import is_password, is_random
 from ftdata.measure.secrets import crc_base62
@@ -423,3 +424,20 @@ def test_long_repetitions_are_judged(unit):
     """A quadratic search would not end here: 200,000 characters each took less than half a second when this was written."""
     text = unit * (200_000 // len(unit))
     assert isinstance(mask(text), str)
+
+
+NUMBERED = [form for form in FORMS if form.hint == _NINE]
+
+
+@given(st.text(st.sampled_from("0123456789012345-+()./ ax–"), max_size=60))
+def test_numbers_are_found_at_the_places_where_they_can_start(text):
+    starts = [match.start() for match in _START.finditer(text)]
+    for form in NUMBERED:
+        assert [m.span() for m in _matches(form.regex, text, starts)] == [m.span() for m in form.regex.finditer(text)]
+
+
+@pytest.mark.parametrize(("hint", "forms"), _HINTS, ids=lambda value: value[0].kind if isinstance(value, list) else "")
+@given(st.data())
+def test_what_a_hint_matches_passes_the_first_look(hint, forms, data):
+    look = _FIRST_LOOKS.get(forms[0].kind, bool)
+    assert look(data.draw(st.from_regex(hint)))
