@@ -65,14 +65,18 @@ def _open(path: Path, options: dict[str, Any]) -> Speaker:
 
 
 def _remote(run: Any, options: dict[str, Any]) -> Speaker:
+    from ftdata.cli.fix import show
     from ftdata.errors import UsageError
-    from ftdata.train.evaluate.speakers import RemoteSpeaker, Sampling, open_client, remote_models
+    from ftdata.train.evaluate.speakers import RemoteSpeaker, Sampling, open_client, random_seed, remote_models
 
     if options["four_bit"] or options["device"] or options["base_model"]:
         raise UsageError("--4bit, --device and --base-model are for a model on this machine", "Leave them out.")
     base, tuned = remote_models(run)
-    asked = any(options[name] is not None for name in ("max_tokens", "temperature", "seed"))
-    sampling = Sampling(options["max_tokens"] or 512, options["temperature"] or 0.0, seed=options["seed"]) if asked else None
+    seed = options["seed"]
+    if seed is None and options["temperature"]:
+        seed = random_seed()
+        show([f"seed {seed}"], error=True)
+    sampling = Sampling(options["max_tokens"] or 512, options["temperature"] or 0.0, seed=seed)
     return RemoteSpeaker(open_client(run), base if options["base"] else tuned, sampling)
 
 
@@ -119,7 +123,11 @@ def _lines(source: TextIO, terminal: bool) -> Iterator[str]:
             yield line.strip()
         return
     import contextlib
+    import signal
 
+    with contextlib.suppress(AttributeError, ValueError):
+        # polars makes the system repeat a read that Ctrl-C interrupts: the prompt would not notice it.
+        signal.siginterrupt(signal.SIGINT, True)
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  (gives input() its history and editing)
     while True:

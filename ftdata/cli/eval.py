@@ -116,8 +116,11 @@ def _remote(run: RunFolder, options: dict[str, Any]) -> Comparison:
     heard = []
     for word, name in zip(("base", "tuned"), names, strict=True):
         with Progress(word, "samples") as progress:
-            heard.append(listen_remote(RemoteSpeaker(client, name, sampling), items.items, options["limit"], progress.update))
+            speaker = RemoteSpeaker(client, name, sampling)
+            heard.append(listen_remote(speaker, items.items, options["limit"], progress.update))
     made = compare(heard[0], heard[1], items, names, options["limit"])
+    if speaker.fixed_temperature:
+        made.notes.append("the service sets the temperature of this model: asked again, it answers differently")
     made.notes.append("the models are with a service, which tells no losses of a text that it is given")
     return made
 

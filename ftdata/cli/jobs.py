@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from ftdata.train.remote.client import Client
+    from ftdata.train.remote.client import Client, Service
     from ftdata.train.runs import RunFolder
 
 VERBS = ("list", "show", "follow", "pause", "resume", "cancel", "checkpoints", "metrics")
@@ -21,7 +23,9 @@ VERBS = ("list", "show", "follow", "pause", "resume", "cancel", "checkpoints", "
 @click.option("--base-url", metavar="URL", help="The service of a job id; a run knows its own.")
 @click.option("--azure-endpoint", metavar="URL", help="The endpoint of Azure OpenAI.")
 @click.option("--runs", "folder", default="runs", show_default=True, metavar="FOLDER", help="Where to look for runs.")
-@click.option("--poll", type=float, default=10.0, show_default=True, metavar="SECONDS", help="How often follow asks.")
+@click.option(
+    "--poll", type=click.FloatRange(min=0.01), default=10.0, show_default=True, metavar="SECONDS", help="How often follow asks."
+)
 @click.option(
     "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print."
 )
@@ -36,8 +40,9 @@ def command(verb: str, name: str | None, **options: Any) -> int:
     run, client, job_id = _find(name, options)
     if verb == "follow":
         if run is None:
-            return _watch(client, job_id, options["poll"])
-        from ftdata.cli.train_remote import follow
+            places = {"--base-url": options["base_url"], "--azure-endpoint": options["azure_endpoint"]}
+            return _watch(client, job_id, options["poll"], places)
+        from ftdata.cli.follow import follow
 
         return follow(run, client, every=options["poll"])
     if verb in ("pause", "resume", "cancel"):
@@ -50,7 +55,7 @@ def command(verb: str, name: str | None, **options: Any) -> int:
     return {"show": _show, "checkpoints": _checkpoints, "metrics": _metrics}[verb](run, client, job_id, options)
 
 
-def _service(options: dict[str, Any]) -> Any:
+def _service(options: dict[str, Any]) -> Service:
     from ftdata.train.remote.client import OPENAI, Service
 
     return Service(azure=options["azure_endpoint"]) if options["azure_endpoint"] else Service(options["base_url"] or OPENAI)
@@ -59,8 +64,7 @@ def _service(options: dict[str, Any]) -> Any:
 def _find(name: str, options: dict[str, Any]) -> tuple[RunFolder | None, Client, str]:
     """The run, a client for its service, and the job's id. A job id is looked for among the runs first."""
     from ftdata.errors import UsageError
-    from ftdata.train.remote.client import Client
-    from ftdata.train.remote.run import service_of
+    from ftdata.train.remote.run import check_state, service_of
     from ftdata.train.runs import FILE, open_run
 
     path = Path(name)
@@ -71,19 +75,29 @@ def _find(name: str, options: dict[str, Any]) -> tuple[RunFolder | None, Client,
                 state = json.loads(candidate.read_text("utf-8"))
             except (OSError, ValueError):
                 continue
-            if isinstance(state, dict) and (state.get("job") or {}).get("id") == name:
+            job = state.get("job") if isinstance(state, dict) else None
+            if isinstance(job, dict) and job.get("id") == name:
                 run = open_run(candidate.parent)
     if run is None:
         if not name.startswith("ft") or "/" in name:
             raise UsageError(f"{name}: is no folder of a run and no id of a job", "`ftdata jobs list` names them.")
-        return None, Client(_service(options)), name
+        return None, _client(_service(options)), name
     if run.state.get("backend") == "local":
         raise UsageError(f"{name}: was trained here, there is no job", f"Look at {run.path / 'log.jsonl'}.")
+    check_state(run)
+    service = service_of(run)
     if not run.state.get("job"):
         raise UsageError(
             f"{name}: has no job yet ({run.state.get('state')})", "Give the command of the run once more: it goes on."
         )
-    return run, Client(service_of(run)), run.state["job"]["id"]
+    return run, _client(service), run.state["job"]["id"]
+
+
+def _client(service: Service) -> Client:
+    from ftdata.cli.follow import waiting
+    from ftdata.train.remote.client import Client
+
+    return Client(service, say=waiting)
 
 
 def _list(options: dict[str, Any]) -> int:
@@ -91,11 +105,9 @@ def _list(options: dict[str, Any]) -> int:
     from ftdata.train.runs import FILE
 
     if options["base_url"] or options["azure_endpoint"]:
-        from ftdata.train.remote.client import Client
-
         jobs = [
             {"id": job.id, "model": job.model, "status": job.status, "tuned": job.fine_tuned_model}
-            for job in Client(_service(options)).jobs()
+            for job in _client(_service(options)).jobs()
         ]
         _print(
             [f"{job['id']}  {job['status']:<18} {job['model']}  {job['tuned'] or ''}" for job in jobs] or ["no jobs"],
@@ -120,7 +132,7 @@ def _list(options: dict[str, Any]) -> int:
                 }
             )
     lines = [
-        f"{row['run']}  {row['backend'] or '?':<7} {row['state'] or '?':<12} {row['job'] or '-'}  {row['model'] or ''}"
+        f"{row['run']}  {row['backend'] or '?'!s:<7} {row['state'] or '?'!s:<12} {row['job'] or '-'}  {row['model'] or ''}"
         for row in rows
     ]
     _print(lines or [f"no runs in {options['folder']}"], rows, options)
@@ -173,7 +185,7 @@ def _metrics(run: RunFolder | None, client: Client, job_id: str, options: dict[s
     return 0
 
 
-def _watch(client: Client, job_id: str, every: float) -> int:
+def _watch(client: Client, job_id: str, every: float, places: dict[str, str | None]) -> int:
     """Follow a job that has no run folder here."""
     import time
 
@@ -191,10 +203,17 @@ def _watch(client: Client, job_id: str, every: float) -> int:
                 return int(job.status != "succeeded")
             time.sleep(every)
     except KeyboardInterrupt:
+        where = "".join(f" {name} {shlex.quote(value)}" for name, value in places.items() if value)
+        show(["", f"The job {job_id} runs on. Come back with: ftdata jobs follow {job_id}{where}"], error=True)
         return 130
 
 
 def _print(lines: list[str], facts: Any, options: dict[str, Any]) -> None:
+    """Print lines, or facts as JSON: ASCII alone, for what a service says may act on a terminal."""
     from ftdata.cli.fix import show
 
-    show([json.dumps(facts, indent=1, ensure_ascii=False)] if options["output_format"] == "json" else lines)
+    if options["output_format"] == "json":
+        sys.stdout.write(json.dumps(facts, indent=1) + "\n")
+        sys.stdout.flush()
+    else:
+        show(lines)

@@ -102,11 +102,20 @@ def _with(options: tuple[tuple[str, dict[str, Any]], ...]) -> Callable[[Callable
 @click.option("--base-url", metavar="URL", help="Another service that speaks OpenAI's API.")
 @click.option("--azure-endpoint", metavar="URL", help="The endpoint of Azure OpenAI.")
 @click.option("--hyper", multiple=True, metavar="KEY=VALUE", help="A hyperparameter of the service, passed on as it is.")
+@click.option("--grader", metavar="FILE", help="JSON that describes how a service grades answers; for reinforcement data.")
+@click.option("--azure-tier", metavar="TYPE", help="Azure's trainingType: Standard, GlobalStandard or Developer.")
 @click.option("--suffix", metavar="TEXT", help="A part of the tuned model's name.")
 @click.option("--wandb-project", metavar="NAME", help="Let the service report to Weights & Biases.")
 @click.option("--yes", is_flag=True, help="Spend money without asking.")
 @click.option("--detach", is_flag=True, help="Do not wait for the job; `ftdata jobs follow` does.")
-@click.option("--poll", type=float, default=10.0, show_default=True, metavar="SECONDS", help="How often to ask how the job is.")
+@click.option(
+    "--poll",
+    type=click.FloatRange(min=0.01),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often to ask how the job is.",
+)
 @click.option("--export-only", is_flag=True, help="Write the files for the service and print its commands; nothing is sent.")
 @click.option("-g", "--goal", metavar="NAME", help="What the data shall teach: sample counts, and advice.")
 @click.option("--from", "format_", metavar="FORMAT", help="Read the rows as this format.")

@@ -11,17 +11,16 @@ if TYPE_CHECKING:
     from ftdata.config import Config
     from ftdata.judge.select import Choice
     from ftdata.train.prepare import Chosen
-    from ftdata.train.remote.client import Client, Service
+    from ftdata.train.remote.client import Service
     from ftdata.train.remote.price import Estimate
     from ftdata.train.remote.run import Order
-    from ftdata.train.runs import RunFolder
 
 _LOCAL_ONLY = (
     "r", "alpha", "dropout", "targets_", "max_length", "packing", "gradient_checkpointing", "precision", "optimizer", "eval_every", "patience",
     "report_to", "scheduler", "warmup", "weight_decay", "max_grad_norm", "accumulation", "max_steps", "template", "gpus", "gpu_memory", "show_tokens",
     "learning_rate", "pilot",
 )  # fmt: skip
-_KINDS = {"sft": "supervised", "preference": "dpo", "rft": "reinforcement"}
+_KINDS = {"sft": "supervised", "preference": "dpo", "reinforcement": "reinforcement"}
 _DATED = ("target-ends", "target-ended")
 
 
@@ -30,6 +29,7 @@ def run(options: dict[str, Any], config: Config, choice: Choice, evals: tuple[st
     from dataclasses import replace
 
     from ftdata.cli.fix import show
+    from ftdata.cli.follow import follow, waiting
     from ftdata.cli.progress import Progress
     from ftdata.cli.train import gate_lines, stop_at_gate
     from ftdata.errors import UsageError
@@ -53,6 +53,7 @@ def run(options: dict[str, Any], config: Config, choice: Choice, evals: tuple[st
             "Add --export-only: the files are checked and written, and the commands printed.",
         )
     service = _service(options)
+    service.check()
     target = _target(options, service)
     if not service.is_openai:
         choice = replace(choice, ignore=(*choice.ignore, *_DATED))
@@ -88,6 +89,7 @@ def run(options: dict[str, Any], config: Config, choice: Choice, evals: tuple[st
     show(gate_lines(gate))
     order = _order(options, _KINDS[kind])
     order.check(service)
+    _check_method(order, service)
     if exported or options["export_only"]:
         return _export(options, order, files)
     guess = _estimate(order, service, files["train"], target)
@@ -99,15 +101,20 @@ def run(options: dict[str, Any], config: Config, choice: Choice, evals: tuple[st
     if options["plan_only"]:
         return 0
     from ftdata.train.remote.client import Client
-    from ftdata.train.remote.run import prepare
+    from ftdata.train.remote.run import check_model, prepare
 
-    client = Client(service)
+    client = Client(service, say=waiting)
     made, goes_on = prepare(
         options["output"] or _default_name(options, files), order, service, files, gate=gate.card(), command=shlex.join(["ftdata", *sys.argv[1:]]),
         split={"seed": settings.seed, "share": settings.share} if chosen.split is not None else None,
     )  # fmt: skip
-    if not made.state.get("job") and not _agreed(options, guess):
-        return 2
+    if not made.state.get("job"):
+        note = check_model(client, order)
+        if note:
+            show([f"note      {note}"])
+        if not _agreed(options, guess):
+            show(["Nothing was sent and nothing spent. The same command asks again."], error=True)
+            return 2
     show([f"run       {made.path}" + (f" (goes on: {made.state['state']})" if goes_on else "")])
     return follow(made, client, every=options["poll"], detach=options["detach"])
 
@@ -137,6 +144,26 @@ def _target(options: dict[str, Any], service: Service) -> str:
     base = options["model"].split(":")[1] if options["model"].startswith("ft:") else options["model"]
     models = {key for pack in load_target("openai") for key in pack.data.get("models") or {}}
     return f"openai:{base}" if base in models else "openai"
+
+
+def _check_method(order: Order, service: Service) -> None:
+    """Raise UsageError where OpenAI does not tune this model by this method (what its pack says of the model)."""
+    from ftdata.errors import UsageError
+    from ftdata.packs import load_target
+
+    base = order.model.split(":")[1] if order.model.startswith("ft:") else order.model
+    words = {"sft": "supervised"}
+    methods = {
+        name: [words.get(kind, kind) for kind in model.get("methods") or ()]
+        for pack in load_target("openai")
+        for name, model in (pack.data.get("models") or {}).items()
+    }
+    if service.is_openai and methods.get(base) and order.method not in methods[base]:
+        others = ", ".join(name for name, kinds in methods.items() if order.method in kinds)
+        raise UsageError(
+            f"{base} is not tuned by the method {order.method}, which this data is for; it is by {', '.join(methods[base])}",
+            f"These are: {others}." if others else "Choose another model, or other data.",
+        )
 
 
 def _files(chosen: Chosen, kind: str, exported: bool) -> dict[str, bytes]:
@@ -178,7 +205,32 @@ def _order(options: dict[str, Any], method: str) -> Order:
         if not sign or not name.strip():
             raise UsageError(f"--hyper {pair}: is no key=value", "As --hyper learning_rate=0.0001.")
         hyper[name.strip()] = _value(text.strip())
-    return Order(options["model"], method, hyper, options["suffix"], options["seed"], options["wandb_project"])
+    from ftdata.train.remote.connect import without_keys
+
+    if any(without_keys(f"{name}={value}") != f"{name}={value}" for name, value in hyper.items()):
+        raise UsageError(
+            "--hyper holds what looks like a key", "Keys come from the environment or the keyring, never from flags."
+        )
+    return Order(
+        options["model"], method, hyper, options["suffix"], options["seed"], options["wandb_project"],
+        azure_tier=options["azure_tier"], grader=_grader(options["grader"]),
+    )  # fmt: skip
+
+
+def _grader(path: str | None) -> dict[str, Any] | None:
+    import json
+
+    from ftdata.errors import ReadError
+
+    if path is None:
+        return None
+    try:
+        value = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ReadError(f"--grader {path}: cannot be read ({error})", "It is a file with one JSON object.") from None
+    if not isinstance(value, dict):
+        raise ReadError(f"--grader {path}: is no JSON object", "As OpenAI's description of graders has it.")
+    return value
 
 
 def _value(text: str) -> Any:
@@ -231,6 +283,9 @@ def _price_lines(order: Order, guess: Estimate | None, files: dict[str, bytes], 
 
 def _agreed(options: dict[str, Any], guess: Estimate | None) -> bool:
     """Whether money may be spent: --yes, or a yes on the terminal."""
+    import contextlib
+    import signal
+
     import click
 
     from ftdata.errors import UsageError
@@ -239,6 +294,9 @@ def _agreed(options: dict[str, Any], guess: Estimate | None) -> bool:
         return True
     if not sys.stdin.isatty():
         raise UsageError("training costs money, and nobody can be asked here", "Add --yes to spend it.")
+    # polars lets the system repeat a read that Ctrl-C interrupts (2.1.0, seen 2026-11-23): the question would stay.
+    with contextlib.suppress(AttributeError, ValueError):
+        signal.siginterrupt(signal.SIGINT, True)
     price = f"about ${guess.dollars:,}" if guess is not None and guess.dollars is not None else "an unknown amount"
     return click.confirm(f"Spend {price}?", default=False, err=True)
 
@@ -248,94 +306,10 @@ def _default_name(options: dict[str, Any], files: dict[str, bytes]) -> Path:
 
     stem = Path(options["paths"][0]).name.partition(".")[0] or "data"
     key = hash_of([options["model"], options["backend"], options["base_url"], options["azure_endpoint"], options["epochs"], options["batch_size"],
-                   options["beta"], options["hyper"], options["suffix"], options["seed"], [hash_of(data.decode("utf-8", "replace")) for data in files.values()]])  # fmt: skip
+                   options["beta"], options["hyper"], options["suffix"], options["seed"],
+                   *(value for value in (options["wandb_project"], options["azure_tier"], _grader(options["grader"])) if value), [hash_of(data.decode("utf-8", "replace")) for data in files.values()]])  # fmt: skip
     model = "".join(c if c.isalnum() or c in "-._" else "-" for c in options["model"])
     return Path("runs") / f"{stem}-{model}-{key[:8]}"
-
-
-def follow(made: RunFolder, client: Client, *, every: float, detach: bool = False) -> int:
-    """Take a run on and show how it goes. Ctrl-C lets go of it: the job runs on."""
-    from ftdata.cli.fix import show
-    from ftdata.train.remote.run import advance
-
-    view = Live(made)
-    try:
-        state = advance(made, client, lambda words: show([f"          {words}"]), view.show, every=every, detach=detach)
-    except KeyboardInterrupt:
-        view.clear()
-        known = f"The job {made.state['job']['id']} runs on." if made.state.get("job") else "No job was made yet."
-        show(["", f"{known} Come back with: ftdata jobs follow {made.path}"], error=True)
-        return 130
-    view.clear()
-    if detach and state not in ("succeeded", "failed", "cancelled"):
-        show([f"job       {made.state['job']['id']} is {state}. Come back with: ftdata jobs follow {made.path}"])
-        return 0
-    return finished(made)
-
-
-def finished(made: RunFolder) -> int:
-    """Say how a run ended. Returns the exit code."""
-    from ftdata.cli.fix import show
-    from ftdata.train.curves import curves_of, draw, draw_png
-    from ftdata.train.log import read_log
-
-    job = made.state["job"]
-    log = read_log(made / "log.jsonl") if (made / "log.jsonl").exists() else []
-    show(draw(curves_of(log)))
-    if log and draw_png(made / "loss.png", curves_of(log), f"{made.path.name}: {made.state['request']['model']}"):
-        show([f"curve     {made / 'loss.png'}"])
-    if job["status"] == "succeeded":
-        show(
-            [
-                f"model     {made.state.get('model')}",
-                *([f"verdict   {made.state['verdict']}"] if made.state.get("verdict") else []),
-            ]
-        )
-        show([f"next: ftdata chat {made.path}   ftdata eval {made.path}"])
-        return 0
-    error = job.get("error") or {}
-    if error:
-        rule = f" `ftdata lint` finds that as {error['rule']}." if error.get("rule") else ""
-        show([f"The job {job['status']}: {error['message']}{rule}"])
-    else:
-        show([f"The job is {job['status']}."])
-    return 1
-
-
-class Live:
-    """What is shown while a job runs: new messages, and on a terminal a line that says how far it is."""
-
-    def __init__(self, made: RunFolder) -> None:
-        self.run = made
-        self.terminal = sys.stderr.isatty()
-        self.status = ""
-
-    def show(self, job: Any, events: list[Any]) -> None:
-        """Show what is new."""
-        from ftdata.cli.fix import show
-
-        self.clear()
-        for event in events:
-            if event.type != "metrics":
-                show([f"          {event.message}"])
-        if job.status != self.status and job.status not in ("succeeded", "failed", "cancelled"):
-            show([f"status    {job.status}"])
-        self.status = job.status
-        last = next((event.data for event in reversed(events) if event.type == "metrics" and isinstance(event.data, dict)), None)
-        if self.terminal and last:
-            figures = "  ".join(
-                f"{name.replace('_', ' ')} {last[name]:.4f}"
-                for name in ("train_loss", "valid_loss")
-                if isinstance(last.get(name), int | float)
-            )
-            sys.stderr.write(f"\rstep {last.get('step', '?')} of {last.get('total_steps', '?')}  {figures}\x1b[K")
-            sys.stderr.flush()
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self.terminal:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
 
 
 def _export(options: dict[str, Any], order: Order, files: dict[str, bytes]) -> int:

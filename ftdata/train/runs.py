@@ -66,7 +66,7 @@ def open_run(path: str | Path) -> RunFolder:
         ) from None
     except (OSError, ValueError) as error:
         raise ReadError(f"{folder / FILE}: cannot be read ({error})", "Restore it, or start anew in another folder.") from None
-    if not isinstance(state, dict) or not isinstance(state.get("identity"), dict):
+    if not isinstance(state, dict) or not isinstance(state.get("identity"), dict) or not isinstance(state.get("format", 0), int):
         raise ReadError(f"{folder / FILE}: is no run", "Name the folder that `ftdata train` wrote.")
     if state.get("format", 0) > VERSION:
         raise ReadError(f"{folder / FILE}: written by a newer version of ftdata ({state.get('ftdata')})", "Upgrade ftdata.")

@@ -50,7 +50,7 @@ class Peer:
     def load(self, converted: Converted, **more: str) -> dict[str, Any]:
         """What the trainer's own code makes of converted data."""
         folder = converted.path.parent
-        job = {"folder": str(folder), "data": str(converted.path), "name": converted.path.stem, **more}
+        job = {"folder": str(folder), "data": str(converted.path), "name": converted.path.name.partition(".")[0], **more}
         job |= {"companion": str(converted.companion)} if converted.companion else {}
         paths = folder / "job.json", folder / "answer.json", folder / "log.txt"
         paths[0].write_text(json.dumps(job), "utf-8")

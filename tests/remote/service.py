@@ -3,7 +3,9 @@
     python service.py PORT_FILE
 
 ``POST /_trouble {"path": "...", "kind": "...", "times": n}`` makes the next n requests whose path begins so fail: "429", "500",
-"503", "lost" (the work is done, the answer is not sent), "cut" (the connection breaks in the middle of the request).
+"503", "lost" (the work is done, the answer is not sent), "cut" (the connection breaks in the middle of the request), "html" (a page of
+a proxy, with 200), "page" (the same with 502), "list" (JSON of another shape), "half" (JSON that breaks off), "escape" (an error that acts
+on a terminal), "hang" (no answer for a while), "moved" (307 to the same path on this server), "moved:URL" (307 to another one).
 ``POST /_kill {"pid": p, "requests": n, "when": "before" | "after"}`` kills the process at its n-th request from now, before or after
 the work is done. ``POST /_script {...}`` sets how jobs go: ``steps``, ``end`` (succeeded, failed, cancelled), ``error``, ``unavailable``. ``GET /_state``
 shows everything. Objects have all fields that OpenAI's description requires.
@@ -28,15 +30,40 @@ MODELS = {
     "gpt-4.1-mini-2025-04-14": ("supervised", "dpo"),
     "gpt-4o-mini-2024-07-18": ("supervised",),
     "tiny-model": ("supervised", "dpo"),
+    "grading-model": ("reinforcement",),
 }
+
+
+PAGE = (
+    b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>" + b"<p>Welcome to the proxy.</p>" * 200 + b"</body></html>"
+)
+ACTING = {
+    "message": "\x1b[2J\x1b]0;owned\x07 no such model \u202egnp\x9b31m",
+    "type": "invalid_request_error",
+    "param": None,
+    "code": None,
+}
+# What some servers answer instead of an answer: (status, body, content type).
+ODD = {
+    "html": (200, PAGE, "text/html"), "page": (502, PAGE, "text/html"), "list": (200, [1, 2]), "half": (200, b'{"id": "x', "application/json"),
+    "escape": (400, {"error": ACTING}), "empty": (200, b"", "application/json"),
+}  # fmt: skip
 
 
 class State:
     def __init__(self):
         self.lock = threading.Lock()
         self.files, self.contents, self.uploads, self.parts, self.jobs, self.events = {}, {}, {}, {}, {}, {}
-        self.trouble, self.requests, self.kill = [], [], None
-        self.script = {"steps": 4, "end": "succeeded", "error": None, "rising": False, "refuse": None}
+        self.trouble, self.requests, self.kill, self.asked = [], [], None, []
+        self.script = {
+            "steps": 4,
+            "end": "succeeded",
+            "error": None,
+            "rising": False,
+            "refuse": None,
+            "temperature": False,
+            "breaks": None,
+        }
         self.counter = 0
 
     def new(self, prefix):
@@ -46,6 +73,13 @@ class State:
 
 def now():
     return int(time.time())
+
+
+class Stream:
+    """An answer that is sent word by word."""
+
+    def __init__(self, asked):
+        self.asked = asked
 
 
 class Refused(Exception):
@@ -91,6 +125,16 @@ class Handler(BaseHTTPRequestHandler):
                 int(trouble), {"error": {"message": "trouble on purpose", "type": "server_error", "param": None, "code": None}}
             )
             return
+        if trouble in ODD:
+            self.send(*ODD[trouble])
+            return
+        if trouble == "hang":
+            time.sleep(3)
+            self.close_connection = True
+            return
+        if trouble and trouble.startswith("moved"):
+            self.send(307, b"", Location=(trouble[6:] or f"http://{self.headers['Host']}") + self.path)
+            return
         try:
             with self.state.lock:
                 if not path.startswith("/_"):
@@ -106,7 +150,37 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        if isinstance(value, Stream):
+            self.send_stream(value.asked)
+            return
         self.send(status, value)
+
+    def send_stream(self, asked):
+        """Server-sent events, a word each; ``breaks`` ends them in the middle: "cut", or "error" in the service's words."""
+        breaks = self.state.script["breaks"]
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        whole = chat(asked)
+        text = whole["choices"][0]["message"]["content"]
+        pieces = [{"role": "assistant", "content": ""}, *({"content": piece} for piece in re.findall(r"\S+\s*", text)), {}]
+        for number, delta in enumerate(pieces):
+            if number == 3 and breaks == "cut":
+                self.close_connection = True
+                self.connection.close()
+                return
+            part = {"id": whole["id"], "object": "chat.completion.chunk", "created": now(), "model": asked["model"],
+                    "choices": [{"index": 0, "delta": delta, "finish_reason": None if delta else "stop"}]}  # fmt: skip
+            if number == 3 and breaks == "error":
+                part = {"error": {"message": "The server is overloaded.", "type": "server_error", "param": None, "code": None}}
+            self.chunk(b"data: " + json.dumps(part).encode() + b"\n\n")
+        self.chunk(b"data: [DONE]\n\n")
+        self.chunk(b"")
+
+    def chunk(self, data):
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.flush()
 
     def trouble_for(self, verb, path):
         with self.state.lock:
@@ -136,11 +210,13 @@ class Handler(BaseHTTPRequestHandler):
                 "invalid_api_key",
             )
 
-    def send(self, status, value):
+    def send(self, status, value, kind=None, **headers):
         data = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/octet-stream" if isinstance(value, bytes) else "application/json")
+        self.send_header("Content-Type", kind or ("application/octet-stream" if isinstance(value, bytes) else "application/json"))
         self.send_header("Content-Length", str(len(data)))
+        for name, text in headers.items():
+            self.send_header(name, text)
         self.end_headers()
         self.wfile.write(data)
 
@@ -149,7 +225,13 @@ class Handler(BaseHTTPRequestHandler):
     def route(self, verb, path, query, body):
         state = self.state
         if path == "/_state":
-            return 200, {"files": state.files, "uploads": state.uploads, "jobs": state.jobs, "requests": state.requests}
+            return 200, {
+                "files": state.files,
+                "uploads": state.uploads,
+                "jobs": state.jobs,
+                "requests": state.requests,
+                "asked": state.asked,
+            }
         if path == "/_trouble":
             state.trouble.append(json.loads(body))
             return 200, {}
@@ -187,7 +269,11 @@ class Handler(BaseHTTPRequestHandler):
                 raise Refused(404, f"The model '{match[1]}' does not exist", "model_not_found")
             return 200, {"id": match[1], "object": "model", "created": 1, "owned_by": "tests"}
         if path == "/chat/completions":
-            return 200, chat(json.loads(body))
+            asked = json.loads(body)
+            state.asked.append(asked)
+            if state.script["temperature"] and "temperature" in asked:
+                raise Refused(400, "Unsupported value: 'temperature' does not support 0.0 with this model.", "unsupported_value")
+            return 200, Stream(asked) if asked.get("stream") else chat(asked)
         raise Refused(404, f"Unknown request URL: {verb} {path}")
 
     def form(self, body):

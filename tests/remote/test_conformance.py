@@ -151,7 +151,7 @@ def test_pause_resume_cancel_list_and_chat_keep_to_it(client, tmp_path):
     assert client.act(job, "resume").status == "running"
     assert client.act(job, "cancel").status == "cancelled"
     assert client.find_job(run.state["mark"]).id == job
-    assert client.model("tiny-model").id == "tiny-model"
+    assert client.lists_model("tiny-model") and client.lists_model("no-model") is False
     assert client.chat("tiny-model", [{"role": "user", "content": "Hm?"}]).choices[0].message.content
 
 

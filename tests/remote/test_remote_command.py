@@ -43,10 +43,10 @@ def environment(**more):
     return kept | {"FTDATA_API_KEY": KEY, "PYTHONPATH": str(ROOT)} | more
 
 
-def run(here, *arguments, key=True, **more):
+def run(here, *arguments, key=True, question="", **more):
     return subprocess.run(
         [sys.executable, "-m", "ftdata", *arguments], capture_output=True, text=True, cwd=here, env=environment(**({} if key else {"FTDATA_API_KEY": ""})),
-        stdin=subprocess.DEVNULL, timeout=120, **more,
+        input=question, timeout=120, **more,
     )  # fmt: skip
 
 
@@ -206,6 +206,8 @@ def test_jobs_are_listed_shown_paused_resumed_and_cancelled(here, played):
     assert "paused" in run(here, "jobs", "pause", job).stdout
     assert "running" in run(here, "jobs", "resume", "runs/one").stdout
     assert "no checkpoints yet" in run(here, "jobs", "checkpoints", job).stdout
+    for verb in (["list"], ["checkpoints", job], ["metrics", job]):
+        assert isinstance(json.loads(run(here, "jobs", *verb, "--format", "json").stdout), list)
     for _ in range(3):
         shown = run(here, "jobs", "metrics", "runs/one").stdout
     assert "step" in shown
@@ -238,6 +240,129 @@ def test_what_cannot_be_done_is_explained(here, arguments, words):
     (here / "broken" / "run.json").write_text("{")
     done = run(here, *arguments)
     assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
+
+
+def on_a_terminal(here, command, until, send):
+    """Run a command on a terminal of its own, and type when words appear. Returns what it showed, and its exit code."""
+    child, terminal = os.forkpty()
+    if child == 0:
+        os.chdir(here)
+        os.execve(sys.executable, [sys.executable, "-m", "ftdata", *command], environment())
+    shown = b""
+    typed = False
+    while True:
+        try:
+            data = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+        if not typed and until in shown:
+            time.sleep(0.2)
+            os.write(terminal, send)
+            typed = True
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    return shown.decode(), os.waitstatus_to_exitcode(status)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("send", "words", "code"), [(b"n\n", "nothing spent", 2), (b"\n", "nothing spent", 2), (b"\x03", "interrupted", 130)]
+)
+def test_a_no_or_ctrl_c_at_the_question_spends_nothing(here, played, send, words, code):
+    command = ["train", "data.jsonl", "--backend", "openai", "--model", "tiny-model", "--base-url", played.url, "-o", "run"]
+    shown, ended = on_a_terminal(here, command, b"[y/N]", send)
+    assert words in shown and ended == code
+    assert not any(request.startswith("POST") for request in played.state["requests"])
+
+
+def test_ctrl_c_before_there_is_a_job_says_how_to_go_on(here, played):
+    played.trouble("POST /files", "500", 1000)
+    command = [sys.executable, "-m", "ftdata", "train", "data.jsonl", "--backend", "openai", "-m", "tiny-model", "--base-url", played.url, "-o", "run",
+               "--yes"]  # fmt: skip
+    work = subprocess.Popen(command, cwd=here, env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert any("tried again" in line for line in work.stderr)
+    work.send_signal(signal.SIGINT)
+    _, said = work.communicate(timeout=30)
+    assert work.returncode == 130 and "No job was made yet" in said and "same command once more" in said
+    assert "Give the command of the run once more" in run(here, "jobs", "follow", "run").stderr
+
+
+def test_a_job_without_a_run_folder_is_let_go_of_in_words(here, played):
+    played.ask("_script", {"steps": 2000})
+    assert train(here, played, "-o", "run", "--yes", "--detach").returncode == 0
+    (job,) = played.state["jobs"]
+    command = [sys.executable, "-m", "ftdata", "jobs", "follow", job, "--base-url", played.url, "--poll", "0.05"]
+    work = subprocess.Popen(
+        command, cwd=here, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert "Created" in work.stdout.readline()
+    work.send_signal(signal.SIGINT)
+    _, said = work.communicate(timeout=30)
+    assert work.returncode == 130 and f"ftdata jobs follow {job} --base-url {played.url}" in said
+
+
+def test_what_a_service_says_does_not_act_on_a_terminal(here, played):
+    played.ask("_script", {"end": "failed", "error": "no \x1b[31m such\x9b thing \u202e"})
+    done = train(here, played, "-o", "run", "--yes")
+    shown = run(here, "jobs", "show", "run", "--format", "json")
+    played.trouble("GET /fine_tuning", "escape", 1)
+    refused = run(here, "jobs", "show", "run")
+    for text in (done.stdout + done.stderr, shown.stdout, refused.stderr):
+        assert "such" in text and not set(text) & {"\x1b", "\x9b", "\u202e", "\x07"}
+    assert done.returncode == 1 and "another folder" in done.stdout
+
+
+def test_keys_are_refused_in_flags_and_stand_nowhere_that_was_written(here, played):
+    for flags in (["--hyper", f"api_key={KEY}"], ["--base-url", f"https://u:{KEY}@h.example/v1"], ["--api-key", KEY]):
+        done = run(here, "train", "data.jsonl", "--backend", "openai", "-m", "tiny-model", "--yes", *flags)
+        assert done.returncode == 2 and KEY not in done.stdout + done.stderr
+    assert not (here / "runs").exists()
+    done = train(here, played, "-o", "run", "--yes")
+    said = done.stdout + done.stderr + run(here, "jobs", "show", "run").stdout
+    written = b"".join(path.read_bytes() for path in here.rglob("*") if path.is_file())
+    assert KEY not in said and KEY.encode() not in written
+
+
+def test_reinforcement_data_becomes_a_job_with_its_grader(here, played):
+    rows = [
+        {"messages": [{"role": "user", "content": f"Which way is it to number {n}?"}], "reference_answer": f"Left of {n + 1}."}
+        for n in range(40)
+    ]
+    (here / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (here / "grader.json").write_text(
+        json.dumps({"type": "string_check", "name": "same", "operation": "eq", "input": "a", "reference": "b"})
+    )
+    without = train(here, played, "-o", "run", "--yes", "--no-eval", model="grading-model")
+    assert without.returncode == 2 and "--grader FILE" in without.stderr
+    assert not any(request.startswith("POST") for request in played.state["requests"])
+    done = train(here, played, "-o", "run", "--yes", "--no-eval", "--grader", "grader.json", model="grading-model")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (job,) = played.state["jobs"].values()
+    assert job["method"]["reinforcement"]["grader"]["type"] == "string_check"
+
+
+def test_a_method_that_openai_does_not_tune_a_model_by_is_refused_before_anything_is_sent(here):
+    rows = [{"input": {"messages": [{"role": "user", "content": f"Which way to number {n}?"}]},
+             "preferred_output": [{"role": "assistant", "content": f"Left of house {n + 1}, then on."}],
+             "non_preferred_output": [{"role": "assistant", "content": "No idea at all."}]} for n in range(40)]  # fmt: skip
+    (here / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = run(here, "train", "data.jsonl", "--backend", "openai", "-m", "gpt-4o-mini-2024-07-18", "--no-eval", "--yes")
+    assert done.returncode == 2 and "not tuned by the method dpo" in done.stderr and "gpt-4.1-mini" in done.stderr
+
+
+def test_every_price_carries_its_source_and_date():
+    from ftdata.train.remote.price import _table, estimate
+
+    for name, row in _table()["models"].items():
+        assert row["dollars"] > 0 and row["source"] and str(row["date"]).startswith("20"), name
+        made = estimate(name, 1_000_000, 2)
+        assert str(row["date"]) in made.source + (made.why or "")
+    assert estimate("o4-mini-2025-04-16", 9, 1).dollars is None and "an hour" in (estimate("o4-mini-2025-04-16", 9, 1).why or "")
+    assert "no price of gpt-9" in (estimate("gpt-9", 9, 1).why or "")
+    assert estimate("ft:gpt-4.1-mini-2025-04-14:org::x", 1_234_567, 3).dollars == Decimal("18.52")
 
 
 @pytest.mark.parametrize("backend", ["together", "fireworks"])

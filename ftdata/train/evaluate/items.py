@@ -212,8 +212,10 @@ def of_service(run: RunFolder, paths: Sequence[str], format: str | None) -> Item
     """The samples of the validation file of a run on a service, or of other files. Raises UsageError where there are none."""
     if paths:
         collection, origin = collect(list(paths), format=format), ", ".join(Path(path).name for path in paths)
-    elif "eval" in (run.state.get("files") or {}):
-        collection, origin = collect([str(run / run.state["files"]["eval"]["path"])]), "the validation file of the run"
+    elif isinstance(files := run.state.get("files"), dict) and "eval" in files:
+        if not isinstance(files["eval"], dict) or not isinstance(files["eval"].get("path"), str):
+            raise ReadError(f"{run / 'run.json'}: is damaged (files)", "Restore it, or name data with --data FILE.")
+        collection, origin = collect([str(run / files["eval"]["path"])]), "the validation file of the run"
     else:
         raise UsageError(f"{run.path}: this run held nothing back", "Name data that it has not seen: --data FILE.")
     made = Items([], origin)

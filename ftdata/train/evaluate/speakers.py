@@ -7,7 +7,7 @@ import queue
 import random
 import shlex
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -167,34 +167,69 @@ class _Streamer:
 
 
 class RemoteSpeaker:
-    """A model on a service."""
+    """A model on a service. ``sampling`` goes with every question; without it the service's own settings hold."""
 
     def __init__(self, client: Client, model: str, sampling: Sampling | None = None) -> None:
         self.client, self.name, self.sampling = client, model, sampling
+        self.fixed_temperature = False
 
     def close(self) -> None:
         """Nothing is held."""
 
     def stream(self, turns: Turns) -> Iterator[str]:
-        """The answer in pieces, as the service sends them; in one piece where settings of ours go with the question."""
-        if self.sampling is None:
-            yield from self.client.chat_stream(self.name, turns)
-        else:
-            yield self.say(turns).text
+        """The answer in pieces, as the service sends them. Closing the iterator ends it."""
+        yield from self._asked(lambda more: self._begun(self.client.chat_stream(self.name, turns, **more)))
 
     def say(self, turns: Turns, tools: list[Any] | None = None) -> Said:
         """The whole answer."""
-        more: dict[str, Any] = {"tools": tools} if tools else {}
-        if self.sampling is not None:
-            more |= {"max_tokens": self.sampling.max_tokens, "temperature": self.sampling.temperature}
-            if self.sampling.seed is not None:
-                more["seed"] = self.sampling.seed
-        choice = self.client.chat(self.name, turns, **more).choices[0]
-        return Said(choice.message.content or "", None if choice.finish_reason is None else choice.finish_reason == "stop")
+        given: dict[str, Any] = {"tools": tools} if tools else {}
+        choice = self._asked(lambda more: self.client.chat(self.name, turns, **given, **more)).choices[0]
+        text = choice.message.content or getattr(choice.message, "refusal", None) or ""
+        return Said(text, None if choice.finish_reason is None else choice.finish_reason == "stop")
+
+    @staticmethod
+    def _begun(pieces: Iterator[str]) -> Iterator[str]:
+        """The same pieces, the first one already asked for: a refusal shows itself then."""
+        first = next(pieces, None)
+
+        def rest() -> Iterator[str]:
+            if first is not None:
+                yield first
+                yield from pieces
+
+        return rest()
+
+    def _asked(self, ask: Callable[[dict[str, Any]], Any]) -> Any:
+        """Ask with our settings. A model that has one temperature only (reasoning models refuse 0) is asked without."""
+        from ftdata.train.remote.connect import ServiceError
+
+        try:
+            return ask(self._settings())
+        except ServiceError as error:
+            chosen = self.sampling is None or self.sampling.temperature > 0 or self.fixed_temperature
+            if chosen or error.status != 400 or "temperature" not in error.message:
+                raise
+            self.fixed_temperature = True
+            return ask(self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        """As the API names them: OpenAI's reasoning models know ``max_completion_tokens`` alone, other servers often the old name."""
+        if self.sampling is None:
+            return {}
+        name = "max_completion_tokens" if self.client.service.is_openai else "max_tokens"
+        more: dict[str, Any] = {name: self.sampling.max_tokens}
+        if not self.fixed_temperature:
+            more["temperature"] = self.sampling.temperature
+        if self.sampling.seed is not None:
+            more["seed"] = self.sampling.seed
+        return more
 
 
 def remote_models(run: RunFolder) -> tuple[str, str]:
     """The names of base and tuned model of a run on a service. Raises UsageError where it is not done."""
+    request = run.state.get("request")
+    if not isinstance(request, dict) or not isinstance(request.get("model"), str):
+        raise ReadError(f"{run / FILE}: is damaged (request)", "Restore it.")
     tuned = run.state.get("model")
     if not tuned:
         raise UsageError(

@@ -6,61 +6,42 @@ all paid (measured with 3.54.0 on 2026-11-23). Its retries are switched off here
 
 from __future__ import annotations
 
-import os
+import contextlib
 import random
 import re
 import time
+import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
-from ftdata.errors import FtdataError, MissingExtra, UsageError
+from ftdata.errors import FtdataError
+from ftdata.train.remote.connect import OPENAI, Service, ServiceError, connect, without_keys
 from ftdata.train.remote.explain import explain
 
-OPENAI = "https://api.openai.com/v1"
+__all__ = ["OPENAI", "Client", "Service", "ServiceError"]
 DEADLINE = 600.0
+# A service that never answered is given less: most often its address is wrong.
+FIRST = 30.0
 RETRIED = (408, 409, 425, 429, 500, 502, 503, 504, 529)
 
 
-class ServiceError(FtdataError):
-    """What the service refused, in its words and ours. ``status`` is the HTTP status, ``None`` without an answer."""
+class Client:
+    """The calls that training needs. ``pause`` (the first wait) and ``deadline`` (seconds) bound what is retried.
+
+    ``say`` is told of every wait. Every call raises ServiceError.
+    """
 
     def __init__(
-        self, message: str, hint: str | None = None, *, status: int | None = None, code: str | None = None, lost: bool = False
-    ) -> None:
-        super().__init__(message, hint)
-        self.status, self.code, self.lost = status, code, lost
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Which service, and how it is spoken to. ``azure`` is an endpoint of Azure OpenAI."""
-
-    base_url: str = OPENAI
-    azure: str | None = None
-    api_version: str = "2025-04-01-preview"
-
-    @property
-    def host(self) -> str:
-        """The name of the machine."""
-        return urlparse(self.azure or self.base_url).hostname or ""
-
-    @property
-    def is_openai(self) -> bool:
-        """Whether it is OpenAI itself."""
-        return self.host == "api.openai.com"
-
-
-class Client:
-    """The calls that training needs. ``sleep`` and ``deadline`` (seconds) bound what is retried."""
-
-    def __init__(self, service: Service, *, deadline: float = DEADLINE, timeout: float = 120.0, pause: float = 1.0) -> None:
-        self.service = service
+        self, service: Service, *, deadline: float = DEADLINE, timeout: float = 120.0, pause: float = 1.0,
+        say: Callable[[str], None] = lambda words: None,
+    ) -> None:  # fmt: skip
+        self.service, self.say = service, say
         self.deadline, self.pause = deadline, pause
-        self._api = _connect(service, timeout)
+        self._api = connect(service, timeout)
+        weakref.finalize(self, self._api.close)
+        self._met = False
 
     # files
 
@@ -96,8 +77,15 @@ class Client:
 
     def content(self, file_id: str) -> bytes:
         """The bytes of a result file."""
-        data: bytes = self._again(lambda: self._api.files.content(file_id).read())
-        return data
+
+        def read() -> bytes:
+            answer = self._api.files.content(file_id)
+            if "text/html" in answer.response.headers.get("content-type", ""):
+                raise self._odd()
+            data: bytes = answer.read()
+            return data
+
+        return bytes(self._again(read, needs=()))
 
     # jobs
 
@@ -147,19 +135,37 @@ class Client:
         """Cancel, pause or resume a job: each may be said twice."""
         return self._again(lambda: getattr(self._api.fine_tuning.jobs, verb)(job_id))
 
-    def model(self, name: str) -> Any | None:
-        """A model as the service knows it, or ``None`` where it does not or does not say."""
-        return self._or_none(lambda: self._api.models.retrieve(name))
+    def lists_model(self, name: str) -> bool | None:
+        """Whether the service has a model of this name for this key, ``None`` where it does not say."""
+        try:
+            self._again(lambda: self._api.models.retrieve(name))
+        except ServiceError as error:
+            if error.status == 404 and error.code == "model_not_found":
+                return False
+            if error.status in (400, 403, 404, 405, 501):
+                return None
+            raise
+        return True
 
     def chat(self, model: str, messages: list[dict[str, Any]], **more: Any) -> Any:
         """One answer of a model."""
-        return self._again(lambda: self._api.chat.completions.create(model=model, messages=messages, **more))
+        return self._again(lambda: self._api.chat.completions.create(model=model, messages=messages, **more), needs=("choices",))
 
-    def chat_stream(self, model: str, messages: list[dict[str, Any]]) -> Iterator[str]:
-        """One answer as it is written."""
-        for chunk in self._once(lambda: self._api.chat.completions.create(model=model, messages=messages, stream=True)):
-            if chunk.choices and chunk.choices[0].delta.content:
-                yield chunk.choices[0].delta.content
+    def chat_stream(self, model: str, messages: list[dict[str, Any]], **more: Any) -> Iterator[str]:
+        """One answer as it is written. Closing the iterator ends it; ``more`` goes with the question, as for ``chat``."""
+        with self._again(
+            lambda: self._api.chat.completions.create(model=model, messages=messages, stream=True, **more), needs=()
+        ) as stream:
+            came = False
+            with self._in_words():
+                for chunk in stream:
+                    came = True
+                    delta = chunk.choices[0].delta if chunk.choices else None
+                    piece = delta and (delta.content or getattr(delta, "refusal", None))
+                    if piece:
+                        yield str(piece)
+            if not came:
+                raise self._odd()
 
     # how
 
@@ -168,8 +174,11 @@ class Client:
         after: str | None = None
         known: set[str] = set()
         for _ in range(most):
-            page = self._again(partial(fetch, after))
-            items = [item for item in page.data or [] if item.id not in known]
+            page = self._again(partial(fetch, after), needs=())
+            found = page.data or []
+            if not all(getattr(item, "id", None) for item in found):
+                raise self._odd()
+            items = [item for item in found if item.id not in known]
             known |= {item.id for item in items}
             yield from items
             if not items or not getattr(page, "has_more", False):
@@ -185,123 +194,97 @@ class Client:
             raise
 
     def _once(self, call: Callable[[], Any]) -> Any:
-        """One try. A refusal that says "later" (429, 503 with no work done) is waited for: nothing has happened on the other side."""
-        started, wait = time.monotonic(), self.pause
-        while True:
-            try:
-                return self._translated(call)
-            except ServiceError as error:
-                if error.status != 429 or error.code == "insufficient_quota" or time.monotonic() - started + wait > self.deadline:
-                    raise
-            wait = _wait(wait)
+        """One try. A refusal that says "later" (429) is waited for: nothing has happened on the other side."""
+        return self._until(call, ("id",), lambda error: error.status == 429)
 
-    def _again(self, call: Callable[[], Any]) -> Any:
+    def _again(self, call: Callable[[], Any], needs: tuple[str, ...] = ("id",)) -> Any:
         """A call that may be repeated: rate limits, server errors and dropped connections are tried again until the deadline."""
+        return self._until(call, needs, lambda error: error.lost or error.status in RETRIED)
+
+    def _until(self, call: Callable[[], Any], needs: tuple[str, ...], passing: Callable[[ServiceError], bool]) -> Any:
+        """Repeat a call while its error is a passing one, with growing waits; ``needs`` names what an answer has to have."""
         started, wait = time.monotonic(), self.pause
         while True:
             try:
-                return self._translated(call)
+                with self._in_words():
+                    value = call()
+                if isinstance(value, str | list | dict) or any(getattr(value, name, None) is None for name in needs):
+                    raise self._odd()
+                self._met = True
+                return value
             except ServiceError as error:
-                again = error.lost or (error.status in RETRIED and error.code != "insufficient_quota")
-                if not again or time.monotonic() - started + wait > self.deadline:
+                limit = self.deadline if self._met else min(self.deadline, FIRST)
+                if not passing(error) or error.code == "insufficient_quota" or time.monotonic() - started + wait > limit:
                     raise
-            wait = _wait(wait)
+                wait = self.wait(error, wait)
 
-    def _translated(self, call: Callable[[], Any]) -> Any:
+    def wait(self, error: ServiceError, seconds: float) -> float:
+        """Say why, wait about so many seconds, and return how many the next time."""
+        self.say(f"{error.message}; tried again in {seconds:.0f} s")
+        time.sleep(seconds * (0.75 + random.random() / 2))
+        return min(2 * seconds, 30.0)
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """What the openai package and the network raise, as ServiceError."""
         import openai
 
         try:
-            return call()
+            yield
         except openai.APIStatusError as error:
-            body = error.body if isinstance(error.body, dict) else {}
-            said = str(body.get("message") or error.message)
-            code = str(body.get("code")) if body.get("code") else None
-            ours, hint = explain(error.status_code, code, said, self.service.host)
-            raise ServiceError(
-                f"{self.service.host} answered {error.status_code}: {without_keys(said)}{ours}",
-                hint,
-                status=error.status_code,
-                code=code,
-            ) from None
+            raise self._refused(error) from None
         except openai.APIConnectionError as error:
-            cause = without_keys(str(error.__cause__ or error))
-            raise ServiceError(
-                f"{self.service.host} cannot be reached ({cause})", "Check the network and --base-url.", lost=True
-            ) from None
-        except openai.APIResponseValidationError:
-            raise ServiceError(
-                f"{self.service.host} answered something that is no answer", "Check --base-url.", lost=True
-            ) from None
+            if isinstance(error.__cause__, FtdataError):
+                raise error.__cause__ from None
+            raise self._unreached(error.__cause__ or error) from None
+        except openai.APIError as error:
+            # An answer that breaks off with an error in the middle, or one of another shape.
+            raise ServiceError(f"{self.service.host} says: {_short(error.message)}", lost=True) from None
+        except (ValueError, AttributeError):
+            raise self._odd() from None
+        except Exception as error:
+            # While an answer is read piece by piece, the openai package lets errors of the network through.
+            if not type(error).__module__.startswith(("httpx", "httpcore")):
+                raise
+            raise self._unreached(error) from None
+
+    def _refused(self, error: Any) -> ServiceError:
+        """The service's words, ours, and what to do."""
+        shaped = isinstance(error.body, dict)
+        self._met = self._met or shaped
+        body: dict[str, Any] = error.body if shaped else {}
+        said = _short(str(body.get("message") or (error.message if shaped else _text(error.response.text))))
+        code = str(body.get("code")) if body.get("code") else None
+        ours, hint = explain(error.status_code, code, said, self.service.host)
+        return ServiceError(
+            f"{self.service.host} answered {error.status_code}: {said}{ours}", hint, status=error.status_code, code=code
+        )
+
+    def _unreached(self, cause: BaseException) -> ServiceError:
+        return ServiceError(
+            f"{self.service.host} cannot be reached ({_short(str(cause)) or type(cause).__name__})",
+            "Check the network and --base-url.",
+            lost=True,
+        )
+
+    def _odd(self) -> ServiceError:
+        return ServiceError(
+            f"{self.service.host} answered something that is no answer of this API",
+            "Check --base-url: it mostly ends in /v1. A proxy or a page to sign in answers like this too.",
+            lost=True,
+        )
 
 
-def _wait(seconds: float) -> float:
-    """Wait about so long, and say how long the next time."""
-    time.sleep(seconds * (0.75 + random.random() / 2))
-    return min(2 * seconds, 30.0)
+def _text(page: str) -> str:
+    """The text of a page that came instead of an answer."""
+    return re.sub(r"(?s)<(script|style).*?</\1>|<[^>]*>", " ", page[:20_000])
+
+
+def _short(words: str) -> str:
+    """At most 600 characters in one line, without keys."""
+    line = " ".join(without_keys(words).split())
+    return line if len(line) <= 600 else line[:599] + "…"
 
 
 def _after(after: str | None) -> dict[str, str]:
     return {"after": after} if after else {}
-
-
-def without_keys(text: str) -> str:
-    """The text without anything that looks like a key: services repeat a part of a wrong key in their errors."""
-    from ftdata.measure.private import mask
-
-    for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "FTDATA_API_KEY"):
-        key = os.environ.get(name)
-        if key and len(key) >= 4:
-            text = text.replace(key, "…")
-    return mask(re.sub(r"\S*\*{3,}\S*", "…", text))
-
-
-def find_key(service: Service) -> str:
-    """The key from the environment, else from the keyring. Raises UsageError where there is none."""
-    names = (
-        ("AZURE_OPENAI_API_KEY",)
-        if service.azure
-        else ("OPENAI_API_KEY",)
-        if service.is_openai
-        else ("FTDATA_API_KEY", "OPENAI_API_KEY")
-    )
-    for name in names:
-        key = os.environ.get(name, "").strip()
-        if key:
-            if not key.isascii() or any(c.isspace() for c in key):
-                raise UsageError(
-                    f"{name} holds what cannot be a key (white space or letters outside ASCII)", "Copy the key once more."
-                )
-            return key
-    try:
-        import keyring
-
-        for user in (service.host, names[0]):
-            key = keyring.get_password("ftdata", user)
-            if key:
-                return str(key)
-    except ImportError:
-        pass
-    except Exception as error:
-        raise UsageError(f"the keyring does not answer ({type(error).__name__})", f"Put the key into {names[0]}.") from None
-    raise UsageError(
-        f"no key for {service.host}",
-        f"Put it into the environment as {names[0]}, or into the keyring: `keyring set ftdata {service.host}`.",
-    )
-
-
-def _connect(service: Service, timeout: float) -> Any:
-    try:
-        import openai
-    except ImportError:
-        raise MissingExtra("the backend openai needs the openai package", "pip install 'ftdata[openai]'") from None
-    key = find_key(service)
-    if service.azure:
-        return openai.AzureOpenAI(
-            azure_endpoint=service.azure, api_version=service.api_version, api_key=key, max_retries=0, timeout=timeout
-        )
-    address = urlparse(service.base_url)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise UsageError(f"--base-url {service.base_url}: is no web address", "It begins with https:// and mostly ends in /v1.")
-    if address.scheme == "http" and address.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise UsageError(f"--base-url {service.base_url}: your key would be sent unencrypted", "Use https.")
-    return openai.OpenAI(base_url=service.base_url, api_key=key, max_retries=0, timeout=timeout)

@@ -30,17 +30,19 @@ def estimate(model: str, tokens: int, epochs: int, host: str = "api.openai.com")
     """The price of training on ``tokens`` for ``epochs``, to the cent. ``model`` may be a tuned one: its base is what is billed."""
     table = _table()
     base = model.split(":")[1] if model.startswith("ft:") else model
-    source = f"{table['source']}, read {table['date']}"
-    price = table["models"].get(base)
+    row = table["models"].get(base)
     if host != table["host"]:
-        return Estimate(tokens, epochs, None, None, source, f"no prices of {host} are known here: look at its price page")
-    if price is None:
+        return Estimate(tokens, epochs, None, None, "", f"no prices of {host} are known here: look at its price page")
+    if row is None:
         return Estimate(
-            tokens, epochs, None, None, source, f"no price of {base} is known here: look at the price page before you go on"
+            tokens, epochs, None, None, "", f"no price of {base} is known here: look at the price page before you go on"
         )
-    per_million = Decimal(str(price))
+    if row.get("per") == "hour":
+        why = f"{base} is billed by the time it takes, ${row['dollars']} an hour, and by the tokens of a grading model ({row['source']}, read {row['date']})"
+        return Estimate(tokens, epochs, None, None, "", why)
+    per_million = Decimal(str(row["dollars"]))
     dollars = (per_million * tokens * epochs / 1_000_000).quantize(Decimal("0.01"), ROUND_HALF_UP)
-    return Estimate(tokens, epochs, dollars, per_million, source)
+    return Estimate(tokens, epochs, dollars, per_million, f"{row['source']}, read {row['date']}")
 
 
 @cache

@@ -63,8 +63,7 @@ def _upload(run: RunFolder, client: Client, name: str, path: Path, say: Say, sin
             again = error.lost or (error.status or 0) >= 500
             if not again or time.monotonic() - started + wait > client.deadline:
                 raise
-        time.sleep(wait)
-        wait = min(2 * wait, 30.0)
+            wait = client.wait(error, wait)
 
 
 def _in_parts(run: RunFolder, client: Client, name: str, path: Path, say: Say, part: int) -> Any:
@@ -141,8 +140,7 @@ def create(run: RunFolder, client: Client, say: Say, *, settle: float = 3.0) -> 
                 return _take(run, found)
             if time.monotonic() - started + wait > client.deadline:
                 raise
-        time.sleep(wait)
-        wait = min(2 * wait, 30.0)
+            wait = client.wait(error, wait)
 
 
 def _find(client: Client, mark: str, settle: float) -> Any | None:
@@ -175,11 +173,13 @@ def request_of(
     seed: int | None,
     wandb: str | None = None,
     azure_tier: str | None = None,
+    grader: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The arguments of ``fine_tuning.jobs.create`` but for the files."""
+    how: dict[str, Any] = {"hyperparameters": hyper} | ({"grader": grader} if grader is not None else {})
     request: dict[str, Any] = {
         "model": model,
-        "method": {"type": method, method: {"hyperparameters": hyper}},
+        "method": {"type": method, method: how},
         "metadata": {"ftdata_run": mark, "ftdata_data": data, "ftdata_version": __version__},
     }
     if suffix:

@@ -32,8 +32,13 @@ def load(job: dict[str, Any]) -> dict[str, Any]:
         rows.append({name: read(side) for name, side in sides.items() if side is not None} | {"label": row.get("label")})
     encoded = pipeline._encode_dataset(*pipeline._get_dataset())[0]
     decode = pipeline.template.tokenizer.decode
-    for row, tokens in zip(rows, encoded if command == "sft" else (), strict=False):
-        row["trained"] = decode([label for label in tokens["labels"] if label != -100]).split("<|im_end|>")[:-1]
+    pipeline.template.set_mode("train")
+    for row, source in zip(rows, encoded if command == "sft" else (), strict=False):
+        # What is added to the rows here is their length; the trainer's collator encodes them as it goes.
+        tokens = source if "labels" in source else pipeline.template.encode(dict(source))
+        # The line end after an answer is trained on too, but for the last one.
+        pieces = decode([label for label in tokens["labels"] if label != -100]).split("<|im_end|>")[:-1]
+        row["trained"] = [piece if number == 0 else piece.removeprefix("\n") for number, piece in enumerate(pieces)]
     return {"version": swift.__version__, "rows": rows, "tokenized": len(encoded)}
 
 
