@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftdata.cli.options import eval_paths, find_settings, judging, make_choice
+from ftdata.cli.options import eval_paths, find_settings, find_suppressions, judging, make_choice
 
 if TYPE_CHECKING:
     from ftdata.config import Config
@@ -71,6 +71,7 @@ def run(options: dict[str, Any], config: Config, way: str | None) -> Fixing:
             unsafe=options["unsafe_fixes"],
             format=options["format_"],
             eval_paths=eval_paths(options, config),
+            suppressions=find_suppressions(config),
             progress=progress.update,
         )
         if way == "diff":
@@ -131,7 +132,7 @@ def summary(fixing: Fixing, verb: str) -> Iterator[str]:
 
 
 def _told(result: Result) -> bool:
-    return result.changed or bool(result.summary.left or result.summary.unreadable)
+    return result.changed or bool(result.summary.left or result.summary.suppressed or result.summary.unreadable)
 
 
 def _of_file(result: Result, verb: str) -> Iterator[str]:
@@ -144,6 +145,7 @@ def _of_file(result: Result, verb: str) -> Iterator[str]:
     lines += [(rule, f"{n:,}", title) for (rule, title), n in sorted(counts.applied.items(), key=lambda i: (-i[1], i[0]))]
     lines += [(rule, f"{n:,}", "dropped") for rule, n in sorted(counts.dropped_by.items(), key=lambda i: (-i[1], i[0]))]
     lines += [(rule, f"{n:,}", "left: no fix fits") for rule, n in sorted(counts.left.items())]
+    lines += [(rule, f"{n:,}", "left: suppressed by the configuration") for rule, n in sorted(counts.suppressed.items())]
     lines += [("unreadable", f"{counts.unreadable:,}", "rows left as they are")] * bool(counts.unreadable)
     widths = [max(len(line[column]) for line in lines) for column in (0, 1)] if lines else [0, 0]
     yield from (f"  {rule:<{widths[0]}}  {n:>{widths[1]}}  {title}" for rule, n, title in lines)

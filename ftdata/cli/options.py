@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ftdata.config import Config
     from ftdata.judge.known import Hider
     from ftdata.judge.select import Choice
+    from ftdata.judge.suppress import Suppressions
 
 _OPTIONS = (
     click.option(
@@ -96,17 +97,24 @@ def find_baseline(options: dict[str, Any], config: Config) -> str | None:
 def hiders(options: dict[str, Any], config: Config, *, baseline: bool = True) -> tuple[Hider, ...]:
     """What hides findings: the suppressions of the configuration, and the baseline."""
     found: list[Hider] = []
-    if config.data.get("suppress"):
-        from ftdata.judge.suppress import Suppressions, read_suppressions
-
-        entries = read_suppressions(config.data, config.origin)
-        found.append(Suppressions(entries, config.origin, str(config.folder)))
+    suppressions = find_suppressions(config)
+    if suppressions is not None:
+        found.append(suppressions)
     path = find_baseline(options, config) if baseline else None
     if path:
         from ftdata.judge.baseline import KnownFindings, read_baseline
 
         found.append(KnownFindings(read_baseline(path)))
     return tuple(found)
+
+
+def find_suppressions(config: Config) -> Suppressions | None:
+    """The suppressions of the configuration, if it has any."""
+    if not config.data.get("suppress"):
+        return None
+    from ftdata.judge.suppress import Suppressions, read_suppressions
+
+    return Suppressions(read_suppressions(config.data, config.origin), config.origin, str(config.folder))
 
 
 def split(values: Iterable[str]) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ class Summary:
     """Samples and tokens by what became of them; tokens are 0 where the plan counts none.
 
     ``kept`` samples are written as they were. ``applied`` counts the samples by rule and title, ``left`` those that a
-    rule still finds fault with though it has a fix, ``dropped_by`` the dropped ones by rule. ``of_file`` names what was
+    rule still finds fault with though it has a fix, ``dropped_by`` the dropped ones by rule, ``suppressed`` those left alone because
+    the configuration says so. ``of_file`` names what was
     done to the file as a whole. ``tokens`` are those that were read, ``tokens_after`` those that are written.
     """
 
@@ -32,6 +33,7 @@ class Summary:
     applied: Counter[tuple[str, str]] = field(default_factory=Counter)
     dropped_by: Counter[str] = field(default_factory=Counter)
     left: Counter[str] = field(default_factory=Counter)
+    suppressed: Counter[str] = field(default_factory=Counter)
     of_file: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, change: Change) -> None:
@@ -48,6 +50,7 @@ class Summary:
         self.tokens += before
         self.tokens_after += after
         self.left.update(row.left)
+        self.suppressed.update(row.suppressed)
         if row.sample is None and row.dropped is None:
             self.unreadable += 1
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 from ftdata.fix.case import Case
@@ -36,7 +37,8 @@ class FixedRow:
     still find fault and have a fix: it does not fit here, or the fixes work against each other. ``sidecar`` holds what
     was set aside, JSON text by pointer into the source row. ``sample`` is the sample's hash as it now is (``None`` for
     a row that cannot be read), ``tokens`` before and after where the plan counts them, ``normal_key`` where
-    near copies are sought, ``was`` the text that was given.
+    near copies are sought, ``was`` the text that was given. ``spared`` are the rules that a suppression
+    keeps off it, ``suppressed`` those of them that find fault.
     """
 
     source: int
@@ -50,6 +52,8 @@ class FixedRow:
     tokens: tuple[int, int] | None = None
     normal_key: int | None = None
     turns: int = 0
+    spared: frozenset[str] = frozenset()
+    suppressed: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -72,6 +76,7 @@ class _Work:
     parts: list[_Work] = field(default_factory=list)
     verdict: _Judged | None = None
     before: int | None = None
+    spared: frozenset[str] = frozenset()
 
     def restart(self, without: set[str]) -> None:
         """Go back to the text that was given, and do without some fixes from now on."""
@@ -122,6 +127,17 @@ class Fixer:
         self._drift = next((step for step in kept if step.rule == "type-drift"), None)
         self._plan = replace(plan, steps=tuple(self._steps), columns=columns)
         self._judge = _Verdicts(self._plan)
+        self._spared: Sequence[tuple[str, tuple[str, ...]]] = ()
+
+    def sparing(self, spared: Sequence[tuple[str, tuple[str, ...]]]) -> Fixer:
+        """The same fixer, which leaves alone what some rules find: each with the prefixes of sample hashes, or none for all samples."""
+        if not spared:
+            return self
+        other = copy(self)
+        always = {rule for rule, samples in spared if not samples}
+        other.rules = [rule for rule in self.rules if rule not in always]
+        other._spared = spared
+        return other
 
     def fix_rows(self, rows: Sequence[bytes]) -> list[FixedRow]:
         """Fix rows given as their JSON text in UTF-8, one line or several each. Every row comes back, dropped or not."""
@@ -132,6 +148,10 @@ class Fixer:
                 work.verdict = verdict
                 if work.before is None:
                     work.before = _sum(verdict.tokens)
+                    work.spared = frozenset(
+                        rule for rule, prefixes in self._spared
+                        if not prefixes or any(key.startswith(prefixes) for key in verdict.samples)
+                    )  # fmt: skip
             active = self._round(active)
             if not active:
                 break
@@ -169,7 +189,7 @@ class Fixer:
         for number in numbers:
             step = self._steps[number]
             fix = FIXERS[step.rule]
-            if step.rule in work.barred:
+            if step.rule in work.barred or step.rule in work.spared:
                 continue
             if fix.level == "line":
                 parts = self._fix_line(work, fix)
@@ -179,7 +199,7 @@ class Fixer:
                 self._fix_row(work, step, fix)
             if work.gone:
                 return [work]
-        if self._drift is not None and "type-drift" not in work.barred and len(work.verdict.samples) == 1:
+        if self._drift is not None and "type-drift" not in work.barred | work.spared and len(work.verdict.samples) == 1:
             self._fix_row(work, self._drift, FIXERS["type-drift"])
         return [work]
 
@@ -279,7 +299,9 @@ class Fixer:
             was=work.first,
             applied=list(work.applied.items()),
             dropped=work.dropped,
-            left=[] if work.gone else left,
+            left=[] if work.gone else [rule for rule in left if rule not in work.spared],
+            spared=work.spared,
+            suppressed=[] if work.gone else [rule for rule in left if rule in work.spared],
             sidecar=work.sidecar,
             sample=verdict.samples[0] if one else None,
             tokens=tokens,

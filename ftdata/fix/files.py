@@ -54,7 +54,7 @@ class Copies:
         ):
             if seen is None or key is None:
                 continue
-            if key in seen:
+            if key in seen and rule not in row.spared:
                 row.row, row.left, row.dropped = None, [], (rule, f"the same sample as {seen[key]}")
                 row.tokens = (row.tokens[0], 0) if row.tokens else None
                 return

@@ -18,6 +18,7 @@ from ftdata.fix.files import Change, Copies, fix_file, why_no_patch
 from ftdata.judge.planning import check_custom, check_format, make_plan
 from ftdata.judge.run import Options, judge
 from ftdata.judge.select import Choice, resolve
+from ftdata.judge.suppress import Suppressions
 from ftdata.read import Input, find_files, open_input
 from ftdata.types import InputReport, Verdict
 from ftdata.write import COMPRESSIONS, Staged
@@ -48,7 +49,7 @@ class Fixing:
     """One run: the files are judged first, so that rules over the whole set can be fixed too.
 
     ``results`` holds one entry a file, in the order of the files. ``manual`` are the verdicts that find fault and have no
-    fix that may be applied here.
+    fix that may be applied here. What ``suppressions`` hide is left alone.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Fixing:
         unsafe: bool = False,
         format: str | None = None,
         eval_paths: Sequence[str] = (),
+        suppressions: Suppressions | None = None,
         progress: Progress | None = None,
     ) -> None:
         selection = resolve(choice)
@@ -69,7 +71,7 @@ class Fixing:
         report = judge(
             [item.file for _, item, _ in self._items if item is not None],
             choice,
-            Options(format=format, eval_paths=tuple(eval_paths)),
+            Options(format=format, eval_paths=tuple(eval_paths), hide=(suppressions,) if suppressions else ()),
         ) if any(item is not None for _, item, _ in self._items) else None  # fmt: skip
         judged = iter(report.inputs if report else ())
         self._inputs = [next(judged) if item is not None else None for _, item, _ in self._items]
@@ -81,6 +83,8 @@ class Fixing:
         self._train = Fixer(plan, unsafe=unsafe)
         self._held = Fixer(replace(plan, steps=tuple(step for step in plan.steps if step.rule not in _SET_RULES)), unsafe=unsafe)
         self._copies = Copies(self._train)
+        self._suppressions = suppressions
+        self._suppressible = {chosen.rule.name for chosen in selection.rules if chosen.suppressible}
         self.unsafe = unsafe
         self.results = [Result(path) for path, _, _ in self._items]
         self.manual: list[Verdict] = [v for v in verdicts if v.status == "found" and v.name not in self._train.rules]
@@ -189,7 +193,10 @@ class Fixing:
     def _changes(self, item: Input, judged: InputReport | None) -> Iterator[Change]:
         held = judged is not None and judged.role == "eval"
         seen = 0
-        changes = fix_file(item, self._held) if held else fix_file(item, self._train, self._copies)
+        entries = self._suppressions.within(item.path) if self._suppressions else []
+        spared = [(rule, samples) for rule, samples in entries if rule in self._suppressible]
+        fixer = (self._held if held else self._train).sparing(spared)
+        changes = fix_file(item, fixer) if held else fix_file(item, fixer, self._copies)
         for change in changes:
             yield change
             seen += len(change.old)

@@ -123,6 +123,19 @@ class Suppressions:
         """Whether an entry ends on a day."""
         return any(entry.until is not None for entry in self.entries)
 
+    def within(self, path: str) -> list[tuple[str, tuple[str, ...]]]:
+        """What has not ended and holds in a file: rules by name, each with the prefixes of its samples, or none for all of them."""
+        from ftdata.rule import find_rule
+
+        here = self._told(path)
+        found = []
+        for entry in self.entries:
+            ended = entry.until is not None and entry.until < self.today
+            if not ended and (not entry.paths or any(matches(here, pattern) for pattern in entry.paths)):
+                rule = find_rule(entry.rule)
+                found.append((rule.name if rule else entry.rule, entry.samples))
+        return found
+
     def key(self) -> Any:
         """The entries and where they come from."""
         return [
@@ -172,11 +185,11 @@ class Suppressions:
         return examined.frame.select((pl.col("step").is_in(steps) & here).alias("hit"))["hit"]
 
     def _paths(self, examined: Examined) -> list[str]:
-        root = os.path.realpath(self.folder or os.curdir)
-        return [
-            os.path.relpath(os.path.realpath(counted.report.path), root).replace(os.sep, "/")
-            for counted in examined.dataset.files
-        ]
+        return [self._told(counted.report.path) for counted in examined.dataset.files]
+
+    def _told(self, path: str) -> str:
+        """A path as entries tell it."""
+        return os.path.relpath(os.path.realpath(path), os.path.realpath(self.folder or os.curdir)).replace(os.sep, "/")
 
     def _looked_at(self, entry: Suppression, examined: Examined) -> bool:
         """Whether this run would have met what the entry is about: one of its files was judged, or its sample is there."""

@@ -250,3 +250,24 @@ def test_every_dirty_sample_file_is_fixed_without_an_error(tmp_path):
     assert done.returncode in (0, 1) and "Traceback" not in done.stderr
     again = run(tmp_path, "out", "--unsafe-fixes", "--format", "json")
     assert all(not file["changed"] for file in json.loads(again.stdout)["files"])
+
+
+def test_what_the_configuration_suppresses_is_left_alone_and_counted(tmp_path):
+    rows = [{"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": " Yes. "}]} for text in "aabb"]
+    data = tmp_path / "d.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sample = ftdata.lint(str(data)).findings[0].sample
+    (tmp_path / "ftdata.toml").write_text(
+        f'[[suppress]]\nrule = "surrounding-whitespace"\nsample = "{sample}"\nreason = "on purpose"\n'
+        '[[suppress]]\nrule = "FT401"\npath = "d.jsonl"\nreason = "copies weigh more"\n'
+        '[[suppress]]\nrule = "FT314"\npath = "d.jsonl"\nuntil = "2020-01-01"\nreason = "has ended"\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "ftdata", "fix", "d.jsonl", "-o", "out.jsonl"], cwd=tmp_path, capture_output=True, text=True
+    )
+    answers = [json.loads(line)["messages"][1]["content"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert sorted(answers) == [" Yes. ", " Yes. ", "Yes.", "Yes."]
+    assert (
+        "2  left: suppressed by the configuration" in done.stderr + done.stdout
+        and not (tmp_path / "out.jsonl.dropped.jsonl").exists()
+    )
