@@ -20,7 +20,7 @@ from ftdata.rule import RULES, Rule, find_rule
 from ftdata.types import SEVERITIES
 
 FIELDS = {
-    "name", "title", "description", "extends", "target", "goal", "models", "facts", "select", "ignore", "rules", "custom", "expectations",
+    "name", "title", "description", "extends", "target", "goal", "models", "facts", "select", "ignore", "rules", "custom", "expectations", "train",
 }  # fmt: skip
 RULE_FIELDS = {"severity", "error", "warning", "because", "source", "date_read", "suppressible"}
 CUSTOM_FIELDS = {"code", "name", "severity", "where", "message", "help"}
@@ -111,7 +111,8 @@ def _load_named(folder: str, word: str, name: str, seen: tuple[str, ...] = ()) -
         raise ConfigError(f"{path}: pack extends itself through {' -> '.join(seen)}", "Remove one of the 'extends'.")
     pack = _load(path, f"{word} {name}")
     inherited: list[Pack] = []
-    for parent in pack.data.get("extends") or []:
+    parents = pack.data.get("extends") or []
+    for parent in [parents] if isinstance(parents, str) else parents:
         if parent != "core":
             inherited += _load_named(folder, word, parent, (*seen, name))
     return [*inherited, pack]
@@ -145,6 +146,11 @@ def check_pack(data: Mapping[str, Any], where: str) -> None:
     check_rules(data.get("rules") or {}, where)
     check_custom(data.get("custom") or [], where)
     check_expectations(data.get("expectations") or [], where)
+    parents = data.get("extends") or []
+    if not isinstance(parents, str | list) or not all(isinstance(parent, str) for parent in parents):
+        raise ConfigError(f"{where}: extends is no list of names", "Write extends: [core, style].")
+    if not isinstance(data.get("train") or {}, Mapping):
+        raise ConfigError(f"{where}: train is no table of settings", "Write train: {epochs: 2}, as [train] of ftdata.toml.")
     for model, entry in (data.get("models") or {}).items():
         check_rules(entry.get("rules") or {}, f"{where}: models.{model}")
 

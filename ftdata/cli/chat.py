@@ -100,15 +100,22 @@ def _talk(speaker: Speaker, system: str | None, source: TextIO) -> int:
         elif line.startswith("/") and " " not in line:
             show([f"{line}: {HELP}"], error=True)
         elif line:
-            turns.append({"role": "user", "content": line})
+            known = len(turns)
             try:
+                turns.append({"role": "user", "content": line})
                 answer = _answer(speaker, turns)
             except FtdataError as error:
-                turns.pop()
+                del turns[known:]
                 show([f"error: {error.message}", *([f"  help: {error.hint}"] if error.hint else [])], error=True)
                 if not terminal:
                     code = error.exit_code
                     break
+            except KeyboardInterrupt:
+                # Before the first word: nothing was said.
+                if not terminal:
+                    raise
+                del turns[known:]
+                sys.stdout.write(" ^C\n")
             else:
                 turns.append({"role": "assistant", "content": answer})
     return code

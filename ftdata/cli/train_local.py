@@ -34,6 +34,7 @@ def run(options: dict[str, Any], config: Config, choice: Choice, evals: tuple[st
     from ftdata.cli.progress import Progress
     from ftdata.cli.train import gate_lines, mask_lines, stop_at_gate
     from ftdata.errors import UsageError
+    from ftdata.judge.select import resolve as selection_of
     from ftdata.split.assign import Settings
     from ftdata.template import read_model_folder
     from ftdata.train.gate import check
@@ -52,8 +53,9 @@ def run(options: dict[str, Any], config: Config, choice: Choice, evals: tuple[st
             f"--{refused[0].replace('_', '-')} is for training on a service", "Add --backend openai, or leave it out."
         )
     resolved = resolve(
-        {name: options[name] for name in _FLAGS} | {"targets": options["targets_"]}, config.data.get("train") or {}, config.origin
-    )
+        {name: options[name] for name in _FLAGS} | {"targets": options["targets_"]}, config.data.get("train") or {}, config.origin,
+        packs=[(pack.origin, pack.data["train"]) for pack in selection_of(choice).packs if pack.data.get("train")],
+    )  # fmt: skip
     folder = read_model_folder(_folder_of(options["model"]))
     with Progress("checking") as progress:
         gate = check(
@@ -261,7 +263,7 @@ def _start(
 ) -> RunFolder:  # fmt: skip
     """Make the run's folder with all that the training process needs, or open the one that is there."""
     from ftdata.train.local.model import require
-    from ftdata.train.runs import base_hash, hash_of, start_run
+    from ftdata.train.runs import base_hash, hash_of, save_template, start_run
     from ftdata.train.tokens import save_tokens
 
     require("torch", "transformers", "peft", "accelerate", *(["bitsandbytes"] if resolved.recipe.method == "qlora" else []))
@@ -285,12 +287,16 @@ def _start(
             for place, reason in [*train.refused, *held.refused]
         )
         write_atomically(run / "dropped.jsonl", lines)
+    if options["template"]:
+        # Whatever becomes of the file: what is trained here is talked to, judged and exported by the same template.
+        save_template(run, Path(options["template"]).expanduser().read_text("utf-8"))
     pad = next((token for name in ("pad_token", "eos_token", "unk_token") if (token := folder.special.get(name))), None)
     run.update(
         state="prepared", recipe=resolved.recipe.as_dict(), origin=dict(resolved.origin),
         base={"path": str(folder.path.resolve()), "hash": identity["base"], "pad": _token_id(folder, pad), "template": hash_of(dict(folder.templates))},
         tokens={name: {"sha256": value, "sequences": len(sets[name])} for name, value in hashes.items()}, plan=plan.facts(), gate=gate.card(),
         split={"seed": resolved.recipe.seed, "share": options["eval_share"]} if chosen.split is not None else None,
+        inputs={"format": options["format_"], "too_long": options["too_long"], "on_refusal": options["on_refusal"], "template": bool(options["template"])},
         command=shlex.join(["ftdata", *sys.argv[1:]]),
     )  # fmt: skip
     return run

@@ -41,7 +41,7 @@ def facts_of(run: RunFolder) -> dict[str, Any]:
     return {
         "identity": state["identity"], "base": state["base"], "recipe": state["recipe"], "origin": state.get("origin"),
         "tokens": state["tokens"], "plan": state.get("plan"), "gate": state.get("gate"), "split": state.get("split"),
-        "result": state.get("result"), "versions": versions(), "command": state.get("command"),
+        "result": state.get("result"), "versions": versions(), "inputs": state.get("inputs"), "command": state.get("command"),
     }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from ftdata import __version__
 from ftdata.errors import ReadError, UsageError
 from ftdata.write import write_atomically
 
-FILE = "run.json"
+FILE, TEMPLATE = "run.json", "chat_template.jinja"
 VERSION = 1
 
 
@@ -98,6 +98,20 @@ def start_run(path: str | Path, identity: Mapping[str, str], **fields: Any) -> t
     run = RunFolder(folder, {"format": VERSION, "ftdata": __version__, "identity": dict(identity)})
     run.update(**fields)
     return run, False
+
+
+def save_template(run: RunFolder, text: str) -> None:
+    """Keep the chat template that the run is trained with instead of the model's."""
+    write_atomically(run / TEMPLATE, [text.encode()])
+
+
+def own_template(run: RunFolder) -> Path | None:
+    """The file of the chat template that the run is trained with instead of the model's. Raises ReadError where it is gone."""
+    if not (run.state.get("inputs") or {}).get("template"):
+        return None
+    if not (run / TEMPLATE).is_file():
+        raise ReadError(f"{run / TEMPLATE}: the chat template of this run is gone", "Put the file of its --template there.")
+    return run / TEMPLATE
 
 
 def hash_of(value: Any) -> str:

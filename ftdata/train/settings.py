@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -96,6 +97,10 @@ def _checked(name: str, value: Any, place: str, error: type[UsageError] | type[C
         return value
     if name in LIMITS:
         low, high = LIMITS[name]
+        if isinstance(value, str):
+            # YAML reads 2e-4 as text: a number needs a point there.
+            with contextlib.suppress(ValueError):
+                value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise error(f"{place} = {value}: must be a number from {low:g} to {high:g}")
         kind = next(field.type for field in fields(Recipe) if field.name == name)

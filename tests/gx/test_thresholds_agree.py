@@ -82,15 +82,20 @@ def test_every_rule_for_which_a_pack_sets_a_number_is_compiled():
     assert numbers == set(THRESHOLDS)
 
 
-@given(made=files, rules=limits)
-@settings(max_examples=25, deadline=None)
-def test_the_same_limits_give_the_same_verdicts(made, rules):
+def write(folder, made):
+    """The rows of each file, written into a folder."""
+    rows = [[row_of(one) for one in part] for part in made]
+    for number, part in enumerate(rows):
+        (folder / f"part{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part), "utf-8")
+    return rows
+
+
+def compare(made, rules):
+    """Judge by ftdata and by Great Expectations, and demand the same of both."""
     assert set(rules) == set(THRESHOLDS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        rows = [[row_of(one) for one in part] for part in made]
-        for number, part in enumerate(rows):
-            (folder / f"part{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part), "utf-8")
+        rows = write(folder, made)
         examined, report = judged(folder, rules)
         flat = [one for part in made for one in part]
         # What is no measure is counted here, in the rows as they were written.
@@ -113,6 +118,30 @@ def test_the_same_limits_give_the_same_verdicts(made, rules):
                 assert outcome.status == "clean" or outcome.count == verdict.count, verdict.name
     # Where nothing is recommended, sample-count demands nothing.
     assert exact == set(THRESHOLDS) - ({"sample-count"} if not rules["sample-count"]["recommended"] else set())
+
+
+@given(made=files, rules=limits)
+@settings(max_examples=20, deadline=None)
+def test_the_same_limits_give_the_same_verdicts(made, rules):
+    compare(made, rules)
+
+
+@pytest.mark.parametrize("beside", [-1, 0, 1])
+def test_a_limit_that_is_met_exactly_is_judged_alike(tmp_path, beside):
+    one = {"question": WORDS[:5], "answer": WORDS[:3], "images": 2, "functions": 2, "weight": None, "answered": True}
+    two = one | {"question": WORDS[:2], "images": 0}
+    made = [[one, two, one], [two | {"answer": WORDS}]]
+    write(tmp_path, made)
+    examined, report = judged(tmp_path, {"too-long": {"max": 1}})
+    tokens = examined.dataset.table[examined.tokens][0] + beside
+    counts = {"minimum": 1, "recommended": 3 + beside}
+    compare(made, {
+        "too-long": {"max": tokens}, "longer-than-default": {"max": tokens}, "answer-cut": {"max": before_answers(tmp_path, 4)[0] + beside},
+        "media-limits": {"per_sample": 2 + beside}, "legacy-functions-limit": {"max": 2 + beside},
+        "too-few-samples": counts | {"minimum": 3 + beside, "recommended": 9}, "few-samples": counts, "sample-count": counts,
+        "too-few-for-target": {"minimum": 1 + beside}, "too-many-for-target": {"maximum": 3 + beside},
+        "file-too-large": {"max_bytes": max(item.bytes for item in report.inputs) + beside},
+    })  # fmt: skip
 
 
 @given(made=st.lists(sample, min_size=1, max_size=12), limit=st.integers(5, 45), share=st.integers(0, 100), count=st.integers(0, 6),

@@ -179,9 +179,9 @@ def test_the_template_of_the_run_is_used(folder, tmp_path):
     import shutil
 
     shutil.copytree(folder / "run", tmp_path / "run")
-    (tmp_path / "own.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}zq")
+    (tmp_path / "run" / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}zq")
     state = json.loads((tmp_path / "run" / "run.json").read_text())
-    state["command"] = f"ftdata train x --template {tmp_path / 'own.jinja'} --model y"
+    state["inputs"] = {"template": True}
     (tmp_path / "run" / "run.json").write_text(json.dumps(state))
     one = speaker(tmp_path / "run")
     try:

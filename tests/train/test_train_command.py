@@ -13,6 +13,8 @@ import time
 import pytest
 from places import ROOT
 
+from ftdata.errors import FtdataError
+
 pytest.importorskip("torch")
 pytest.importorskip("peft")
 
@@ -94,6 +96,18 @@ def test_a_plan_says_where_each_setting_comes_from(here):
     (here / "ftdata.toml").write_text("[train]\nepochz = 2\n")
     wrong = train(here, "--plan")
     assert wrong.returncode == 2 and "epochs" in wrong.stderr
+
+
+def test_a_pack_may_set_how_a_goal_is_trained(here):
+    (here / "tone.yaml").write_text("name: tone\nextends: style\ngoal: {minimum: 5, recommended: 10, enough: 20}\n"
+                                    "rules: {too-few-samples: {minimum: 5}}\ntrain: {epochs: 7, learning-rate: 3e-4}\n")  # fmt: skip
+    done = train(here, "--plan", "--goal", "tone.yaml", "--learning-rate", "1e-3")
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: line.split(maxsplit=2)[1:] for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert lines["epochs"][0] == "7" and "tone" in lines["epochs"][1] and lines["learning_rate"] == ["0.001", "--learning-rate"]
+    (here / "tone.yaml").write_text("name: tone\nextends: style\ntrain: {epoch: 7}\n")
+    done = train(here, "--plan", "--goal", "tone.yaml")
+    assert done.returncode == 2 and "Did you mean 'epochs'?" in done.stderr and "tone" in done.stderr
 
 
 def test_data_with_an_error_does_not_train(here):
@@ -247,3 +261,25 @@ def test_too_few_samples_for_the_goal_stop_the_run(here):
     write(here / "data.jsonl", ROWS[:20])
     done = train(here, *QUICK, "--goal", "style")
     assert done.returncode == 1 and "too-few-samples" in done.stdout
+
+
+def test_a_run_keeps_the_template_that_it_was_trained_with(here):
+    from ftdata.template import read_model_folder
+    from ftdata.train.export.source import copy_tokenizer, open_source
+    from ftdata.train.local.loop import train as train_run
+
+    own = (here / "own.jinja").resolve()
+    own.write_text((read_model_folder(here / "llama").chat_template or "").replace("<|user|>", "<|user|>Q: "))
+    done = train(here, *QUICK, "--template", "own.jinja", "--too-long", "drop-turns", "-o", "run")
+    assert done.returncode == 0, done.stderr
+    text = own.read_text()
+    own.unlink()
+    state = json.loads((here / "run" / "run.json").read_text())
+    assert state["inputs"] == {"format": None, "too_long": "drop-turns", "on_refusal": "stop", "template": True}
+    assert (here / "run" / "adapter" / "chat_template.jinja").read_text() == text
+    (here / "out").mkdir()
+    copy_tokenizer(open_source(here / "run"), here / "out")
+    assert read_model_folder(here / "out").chat_template == text
+    (here / "run" / "chat_template.jinja").unlink()
+    with pytest.raises(FtdataError, match="template of this run is gone"):
+        train_run(here / "run")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,7 +95,7 @@ def _again(run: RunFolder, folder: ModelFolder, tokenizer: Any, template: str | 
     if not paths or (split is None and not evals):
         raise UsageError("the run does not say where its data was", "Name the data with --data FILE.")
     settings = Settings(share=float(split["share"]), seed=int(split["seed"])) if split else Settings()
-    format = option_of(run, "--from")
+    format = (run.state.get("inputs") or {}).get("format")
     if evals:
         collection = collect(evals, format=format)
         indexes: Sequence[int] = range(len(collection))
@@ -108,24 +107,13 @@ def _again(run: RunFolder, folder: ModelFolder, tokenizer: Any, template: str | 
     return made
 
 
-def option_of(run: RunFolder, name: str) -> str | None:
-    """What the command of the run said to an option."""
-    parts = shlex.split(str(run.state.get("command") or ""))
-    for at, part in enumerate(parts):
-        if part == name and at + 1 < len(parts):
-            return parts[at + 1]
-        if part.startswith(name + "="):
-            return part.partition("=")[2]
-    return None
-
-
 def _items(
     collection: Collection, indexes: Sequence[int], run: RunFolder, folder: ModelFolder, tokenizer: Any, template: str | None, format: str | None
 ) -> Items:  # fmt: skip
     """Samples with their tokens, as the run would make them."""
     recipe = run.state["recipe"]
     asked = not str((run.state.get("origin") or {}).get("max_length", "default")).startswith("default")
-    too_long: TooLong = "drop-turns" if option_of(run, "--too-long") == "drop-turns" else "refuse"
+    too_long: TooLong = "drop-turns" if (run.state.get("inputs") or {}).get("too_long") == "drop-turns" else "refuse"
     strata = strata_of(collection)
     made = Items([], "")
     refused = 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import queue
 import random
-import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ftdata.errors import ReadError, UsageError
 from ftdata.template import ModelFolder, Renderer, read_model_folder
 from ftdata.train.local.inference import Answer, Loaded, Sampling, Stop, generate, load
-from ftdata.train.runs import FILE, RunFolder, open_run
+from ftdata.train.runs import FILE, RunFolder, open_run, own_template
 
 if TYPE_CHECKING:
     from ftdata.train.remote.client import Client
@@ -292,17 +291,12 @@ def _of_run(run: RunFolder, base: bool, base_model: str | None) -> LocalModel:
 
 
 def _template_of(run: RunFolder) -> str | None:
-    """The template that the run was trained with instead of the model's. Raises ReadError where its file is gone."""
-    parts = shlex.split(str(run.state.get("command") or ""))
-    given = next((part.partition("=")[2] or (parts[at + 1 : at + 2] or [""])[0] for at, part in enumerate(parts) if part.split("=")[0] == "--template"), None)  # fmt: skip
-    if not given:
-        return None
+    """The template that the run was trained with instead of the model's. Raises ReadError where its file cannot be read."""
+    path = own_template(run)
     try:
-        return Path(given).read_text("utf-8")
+        return path.read_text("utf-8") if path is not None else None
     except (OSError, UnicodeDecodeError) as error:
-        raise ReadError(
-            f"{given}: the template of this run cannot be read ({error})", "Put it back, and work in the same folder."
-        ) from None
+        raise ReadError(f"{path}: the template of this run cannot be read ({error})", "Put it back.") from None
 
 
 def open_local(

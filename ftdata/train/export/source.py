@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdata.errors import FtdataError, ReadError, UsageError
-from ftdata.train.runs import RunFolder, base_hash, open_run, sync_folder
+from ftdata.train.runs import RunFolder, base_hash, open_run, own_template, sync_folder
 
 # What a tokenizer and a chat template may consist of (save_pretrained of transformers 5.23.0, read 2026-11-23).
 TOKENIZER_FILES = (
@@ -190,7 +190,7 @@ def copy_tokenizer(source: Source, target: Path) -> list[str]:
                 copied.append(name)
                 break
     extra = source.base / "additional_chat_templates"
-    if extra.is_dir():
+    if extra.is_dir() and own_template(source.run) is None:
         shutil.copytree(extra, target / extra.name, dirs_exist_ok=True)
     return copied
 

@@ -17,7 +17,7 @@ from ftdata.train.local import checkpoints
 from ftdata.train.local.model import Device, add_adapter, choose_device, load_base, quieten, require
 from ftdata.train.local.recipe import Recipe
 from ftdata.train.log import read_log, verdict
-from ftdata.train.runs import RunFolder, open_run, sync_folder
+from ftdata.train.runs import RunFolder, open_run, own_template, sync_folder
 from ftdata.train.tokens import TokenSet, load_tokens
 
 CHECKPOINTS, LOG, PICTURE = "checkpoints", "log.jsonl", "loss.png"
@@ -180,6 +180,9 @@ def _save(run: RunFolder, recipe: Recipe, model: Any) -> str:
     ):
         if (base / file).is_file() and not (half / file).exists():
             shutil.copyfile(base / file, half / file)
+    own = own_template(run)
+    if own is not None:
+        shutil.copyfile(own, half / own.name)
     for path in half.rglob("*"):
         if path.is_file():
             with path.open("rb") as handle:
