@@ -76,7 +76,12 @@ def _create(path: str, options: dict[str, Any], config: Config) -> int:
     ]
     if refused:
         lines.append(f"  not accepted, for these can never be: {_counted(refused)}")
-    lines.append(f'  now: ftdata lint --baseline {path}, or baseline = "{path}" in ftdata.toml')
+    configured = not options["baseline"] and config.data.get("baseline")
+    lines.append(
+        "  now: ftdata lint, which finds it by the configuration"
+        if configured
+        else f'  now: ftdata lint --baseline {path}, or baseline = "{path}" in ftdata.toml'
+    )
     _print(lines, {"baseline": path, "accepted": made.total, "refused": refused}, options)
     return 0
 

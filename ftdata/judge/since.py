@@ -304,7 +304,7 @@ def _describe_files(
     for label, counted in zip(labels[1], after.dataset.files, strict=True):
         old, new, state = past.get(label), counted.report, found.states.get(label, "changed")
         if old is None:
-            changes.notes += [f"{new.path} is not in {changes.ref}: every sample in it is new"] if state == "new" else []
+            changes.notes += [f"{new.path} is not in {changes.ref}"] if state == "new" else []
         elif old.error:
             changes.notes.append(f"{new.path} could not be judged in {changes.ref} ({old.error}): every finding in it is new")
         else:

@@ -11,6 +11,8 @@ from ftdata.errors import UsageError
 
 EXTENSIONS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 COMPRESSIONS = ("", ".gz", ".zst", ".zstd")
+# What our own commands leave beside their output: in a folder it is no data, by its own path it is read like any file.
+BESIDE = (".dropped.jsonl", ".sidecar.jsonl", ".provenance.jsonl")
 
 
 def find_files(paths: Sequence[str]) -> list[str]:
@@ -27,9 +29,9 @@ def find_files(paths: Sequence[str]) -> list[str]:
 
 
 def is_data_name(name: str) -> bool:
-    """Whether a file name has an extension that data files have."""
+    """Whether a file name has an extension that data files have, and is no file that ftdata leaves beside its output."""
     lowered = name.lower()
-    return any(lowered.endswith(end + more) for end in EXTENSIONS for more in COMPRESSIONS)
+    return not lowered.endswith(BESIDE) and any(lowered.endswith(end + more) for end in EXTENSIONS for more in COMPRESSIONS)
 
 
 def _expand(path: str) -> Iterator[str]:

@@ -281,3 +281,15 @@ def test_every_rule_about_a_set_is_known_as_such():
     assert set(WHOLE) <= {rule.name for rule in RULES.values() if rule.scope == "dataset"}
     assert value_of("prompt-template", 'data/7.jsonl: 34 % of the questions begin with "x" (1,200 samples)', "data/7.jsonl") == 34
     assert is_worse("prompt-template", 35, 34) and not is_worse("prompt-template", 33, 34) and is_worse("few-samples", 9, 10)
+
+
+@pytest.mark.parametrize("name", ["FT901", "ft902", "unused-suppression"])
+def test_rules_about_exceptions_are_explained_like_any_other(tmp_path, name):
+    done = ftdata("rule", name, cwd=tmp_path)
+    assert done.returncode == 0 and "What to do" in done.stdout and "cannot be suppressed" in done.stdout
+    assert "FT901  stale-baseline" in ftdata("rule", "--all", cwd=tmp_path).stdout
+
+
+def test_an_expectation_is_no_rule_and_that_is_explained(tmp_path):
+    done = ftdata("rule", "GX001", cwd=tmp_path)
+    assert done.returncode == 2 and "expectations" in done.stderr

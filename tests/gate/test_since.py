@@ -163,7 +163,7 @@ def test_a_file_that_the_base_has_not_is_new_from_end_to_end(work):
     work.write("data/other.jsonl", [chat(200, answer=False), chat(201)])
     code, report = lint("data/other.jsonl", "--since", "main", cwd=work.folder)
     assert code == 1 and report["changes"]["added"] == 2
-    assert "every sample in it is new" in report["changes"]["notes"][0]
+    assert report["changes"]["notes"][0].endswith("is not in main")
 
 
 def test_a_removed_file_is_told(work):
@@ -384,3 +384,13 @@ def test_the_library_knows_them_too(work, monkeypatch):
     assert report.exit_code == 0 and report.changes.added == 1 and report.hidden == {"base": 1}
     config = {"suppress": [{"rule": "FT101", "path": "data/**", "reason": "prompts only"}]}
     assert library.lint("data", config=config).hidden == {"suppressed": 1}
+
+
+def test_a_commit_is_told_by_twelve_digits_and_a_branch_by_its_name(tmp_path):
+    work = Work(tmp_path / "work")
+    work.write("a.jsonl", [chat(1), chat(2, answer=False)])
+    commit = work.commit()
+    work.write("a.jsonl", [chat(1), chat(2, answer=False), chat(3)])
+    shown = ftdata("lint", "a.jsonl", "--since", commit, cwd=work.folder).stdout
+    assert f"Since {commit[:12]}: 1 added" in shown and f"1 in {commit[:12]} already" in shown and commit not in shown
+    assert f"Since main ({commit[:12]}): 1 added" in ftdata("lint", "a.jsonl", "--since", "main", cwd=work.folder).stdout

@@ -69,3 +69,11 @@ def test_an_unreadable_file_is_an_error_in_words(folder):
     os.chmod(folder / "b.jsonl", 0)
     with pytest.raises(ReadError):
         open_input(str(folder / "b.jsonl"))
+
+
+def test_what_our_own_commands_leave_beside_their_output_is_no_data_of_a_folder(tmp_path):
+    for name in ("a.jsonl", "a.jsonl.dropped.jsonl", "a.jsonl.sidecar.jsonl", "b.jsonl.provenance.jsonl"):
+        (tmp_path / name).write_text("{}\n")
+    assert [os.path.basename(file) for file in find_files([str(tmp_path)])] == ["a.jsonl"]
+    beside = str(tmp_path / "a.jsonl.dropped.jsonl")
+    assert find_files([beside]) == [beside]
