@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -33,8 +34,9 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted; nothing was changed", None)
         code = 130
-        # Compiled code on another thread cannot be stopped, and Python would wait for it.
-        if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        # Compiled code on another thread cannot be stopped: Python would wait for it, or torch abort the process.
+        if threading.active_count() > 1:
+            atexit._run_exitfuncs()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -87,86 +91,141 @@ def _talk(speaker: Speaker, system: str | None, source: TextIO) -> int:
     terminal = source.isatty() and sys.stdout.isatty()
     first: Turns = [{"role": "system", "content": system}] if system is not None else []
     turns = [*first]
-    if terminal:
-        show([f"{speaker.name}: {HELP}"])
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     code = 0
-    for line in _lines(source, terminal):
-        if line in ("/quit", "/exit"):
-            break
-        if line == "/reset":
-            turns = [*first]
-            if terminal:
-                show(["(forgotten)"])
-        elif line.startswith("/") and " " not in line:
-            show([f"{line}: {HELP}"], error=True)
-        elif line:
-            known = len(turns)
-            try:
-                turns.append({"role": "user", "content": line})
-                answer = _answer(speaker, turns)
-            except FtdataError as error:
-                del turns[known:]
-                show([f"error: {error.message}", *([f"  help: {error.hint}"] if error.hint else [])], error=True)
-                if not terminal:
-                    code = error.exit_code
-                    break
-            except KeyboardInterrupt:
-                # Before the first word: nothing was said.
-                if not terminal:
-                    raise
-                del turns[known:]
-                sys.stdout.write(" ^C\n")
-            else:
-                turns.append({"role": "assistant", "content": answer})
+    with Presses(terminal) as presses:
+        if terminal:
+            show([f"{speaker.name}: {HELP}"])
+        for line in _typed(presses) if terminal else _piped(source):
+            if line in ("/quit", "/exit"):
+                break
+            if line == "/reset":
+                turns = [*first]
+                if terminal:
+                    show(["(forgotten)"])
+            elif line.startswith("/") and " " not in line:
+                show([f"{line}: {HELP}"], error=True)
+            elif line:
+                asked = [*turns, {"role": "user", "content": line}]
+                try:
+                    answer = _answer(speaker, asked, presses)
+                except FtdataError as error:
+                    show([f"error: {error.message}", *([f"  help: {error.hint}"] if error.hint else [])], error=True)
+                    if not terminal:
+                        code = error.exit_code
+                        break
+                else:
+                    # Stopped before its first word, nothing was said.
+                    if answer is not None:
+                        turns = [*asked, {"role": "assistant", "content": answer}]
     return code
 
 
-def _lines(source: TextIO, terminal: bool) -> Iterator[str]:
-    """What is asked, until Ctrl-D or the end of the file. Ctrl-C at the prompt takes the line back."""
-    if not terminal:
-        if hasattr(source, "reconfigure"):
-            source.reconfigure(errors="replace")
-        for line in source:
-            yield line.strip()
-        return
-    import contextlib
-    import signal
+class Presses:
+    """Ctrl-C on a terminal while people talk: it interrupts the prompt, and is otherwise only counted, for the answer to look at.
 
-    with contextlib.suppress(AttributeError, ValueError):
-        # polars makes the system repeat a read that Ctrl-C interrupts: the prompt would not notice it.
-        signal.siginterrupt(signal.SIGINT, True)
+    An exception that may arrive anywhere leaves half-done things behind (a stream without its encoder, a lock that is
+    held). Ctrl-C three times during one answer ends the program all the same.
+    """
+
+    def __init__(self, active: bool) -> None:
+        self._active = active and threading.current_thread() is threading.main_thread()
+        self._before: Any = None
+        self.at_prompt = False
+        self.count = 0
+
+    def __enter__(self) -> Presses:
+        if self._active:
+            # Also undoes what polars does: it makes the system repeat a read that a signal interrupts (2.1.0, 2026-11-23).
+            self._before = signal.signal(signal.SIGINT, self._pressed)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._active:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _pressed(self, *_: object) -> None:
+        if self.at_prompt or self.count >= 2:
+            self.at_prompt = False
+            raise KeyboardInterrupt
+        self.count += 1
+
+
+def _piped(source: TextIO) -> Iterator[str]:
+    if hasattr(source, "reconfigure"):
+        source.reconfigure(errors="replace")
+    for line in source:
+        yield line.strip()
+
+
+def _typed(presses: Presses) -> Iterator[str]:
+    """What is asked, until Ctrl-D. Ctrl-C at the prompt takes the line back."""
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  (gives input() its history and editing)
     while True:
+        presses.count = 0
         try:
-            yield input("> ").strip()
+            presses.at_prompt = True
+            line = input("> ").strip()
+            presses.at_prompt = False
         except KeyboardInterrupt:
             sys.stdout.write("\n")
         except (EOFError, UnicodeDecodeError):
+            presses.at_prompt = False
             sys.stdout.write("\n")
             return
+        else:
+            yield line
 
 
-def _answer(speaker: Speaker, turns: Turns) -> str:
-    """Print an answer while it is written. Returns what was said of it; Ctrl-C ends it, and what was said stays said."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
+def _answer(speaker: Speaker, turns: Turns, presses: Presses) -> str | None:
+    """Print an answer while it is written. Returns what was said of it, ``None`` where Ctrl-C came before the first word.
+
+    It is read on another thread: this one waits for pieces and for Ctrl-C.
+    """
+    pieces: queue.Queue[str | BaseException | None] = queue.Queue()
+    stopped = threading.Event()
+    reader = threading.Thread(target=_read, args=(speaker, turns, pieces, stopped), daemon=True, name="ftdata reader")
+    reader.start()
     said: list[str] = []
-    pieces = speaker.stream(turns)
-    try:
-        for piece in pieces:
-            said.append(piece)
-            sys.stdout.write(shown(piece))
-            sys.stdout.flush()
-    except KeyboardInterrupt:
+    fault: BaseException | None = None
+    while not presses.count:
+        try:
+            piece = pieces.get(timeout=0.1)
+        except queue.Empty:
+            continue
+        if not isinstance(piece, str):
+            fault = piece
+            break
+        said.append(piece)
+        sys.stdout.write(shown(piece))
+        sys.stdout.flush()
+    stopped.set()
+    if presses.count:
         sys.stdout.write(" ^C")
-    finally:
-        close = getattr(pieces, "close", None)
-        if close is not None:
-            close()
+        sys.stdout.flush()
+    # A model computes one answer at a time; a service may take its time to end what nobody listens to.
+    while speaker.one_at_a_time and reader.is_alive():
+        reader.join(0.1)
+    if fault is None or said:
         sys.stdout.write("\n")
         sys.stdout.flush()
-    return "".join(said)
+    if fault is not None:
+        raise fault
+    return "".join(said) if said or not presses.count else None
+
+
+def _read(speaker: Speaker, turns: Turns, pieces: queue.Queue[str | BaseException | None], stopped: threading.Event) -> None:
+    try:
+        with contextlib.closing(speaker.stream(turns, stopped)) as stream:
+            for piece in stream:
+                if stopped.is_set():
+                    return
+                pieces.put(piece)
+        pieces.put(None)
+    except BaseException as error:
+        pieces.put(error)
 
 
 def shown(piece: str) -> str:

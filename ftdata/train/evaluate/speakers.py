@@ -6,7 +6,7 @@ import contextlib
 import queue
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -32,12 +32,13 @@ class Said:
 
 
 class Speaker(Protocol):
-    """What a chat and an evaluation need."""
+    """What a chat and an evaluation need. ``one_at_a_time`` says that an answer must have ended before the next begins."""
 
     name: str
+    one_at_a_time: bool
 
-    def stream(self, turns: Turns) -> Iterator[str]:
-        """The answer to a conversation, in pieces. Closing the iterator ends it."""
+    def stream(self, turns: Turns, stopped: threading.Event | None = None) -> Generator[str]:
+        """The answer to a conversation, in pieces. Closing the generator ends it; so does ``stopped``, from another thread."""
         ...
 
     def say(self, turns: Turns, tools: list[Any] | None = None) -> Said:
@@ -51,6 +52,8 @@ class Speaker(Protocol):
 
 class LocalSpeaker:
     """A model on this machine. ``base`` leaves the adapter out. A context manager is not needed; ``close`` ends the template's process."""
+
+    one_at_a_time = True
 
     def __init__(
         self, loaded: Loaded, folder: ModelFolder, sampling: Sampling, *, name: str, base: bool = False, template: str | None = None
@@ -88,11 +91,11 @@ class LocalSpeaker:
             answer = generate(loaded, self.prompt(turns, tools), self.stops, self.sampling, pad=self.pad)
         return Said(self.tokenizer.decode(answer.ids, skip_special_tokens=False), answer.stopped, len(answer.ids))
 
-    def stream(self, turns: Turns) -> Iterator[str]:
-        """The answer in pieces; it is computed in a thread, so that Ctrl-C reaches the one that prints."""
+    def stream(self, turns: Turns, stopped: threading.Event | None = None) -> Generator[str]:
+        """The answer in pieces, as a thread of its own computes them."""
         ids = self.prompt(turns)
         tokens: queue.Queue[int | BaseException | None] = queue.Queue()
-        stop = Stop()
+        stop = Stop(stopped)
         sampling = self.sampling
         if sampling.temperature > 0 and sampling.seed is not None:
             sampling = replace(sampling, seed=sampling.seed + self._turn)
@@ -168,6 +171,8 @@ class _Streamer:
 class RemoteSpeaker:
     """A model on a service. ``sampling`` goes with every question; without it the service's own settings hold."""
 
+    one_at_a_time = False
+
     def __init__(self, client: Client, model: str, sampling: Sampling | None = None) -> None:
         self.client, self.name, self.sampling = client, model, sampling
         self.fixed_temperature = False
@@ -175,9 +180,12 @@ class RemoteSpeaker:
     def close(self) -> None:
         """Nothing is held."""
 
-    def stream(self, turns: Turns) -> Iterator[str]:
-        """The answer in pieces, as the service sends them. Closing the iterator ends it."""
-        yield from self._asked(lambda more: self._begun(self.client.chat_stream(self.name, turns, **more)))
+    def stream(self, turns: Turns, stopped: threading.Event | None = None) -> Generator[str]:
+        """The answer in pieces, as the service sends them. Closing the generator ends it; ``stopped`` is heard at the next piece."""
+        for piece in self._asked(lambda more: self._begun(self.client.chat_stream(self.name, turns, **more))):
+            if stopped is not None and stopped.is_set():
+                return
+            yield piece
 
     def say(self, turns: Turns, tools: list[Any] | None = None) -> Said:
         """The whole answer."""

@@ -143,8 +143,8 @@ class Answer:
 class Stop:
     """A switch that ends a generation from outside."""
 
-    def __init__(self) -> None:
-        self._event = threading.Event()
+    def __init__(self, event: threading.Event | None = None) -> None:
+        self._event = event or threading.Event()
 
     def set(self) -> None:
         """End it after the token that is being computed."""
