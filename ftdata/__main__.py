@@ -13,7 +13,7 @@ def main() -> None:
     import click
 
     from ftdata.cli import cli
-    from ftdata.errors import FtdataError
+    from ftdata.errors import FtdataError, place_of
 
     try:
         code = cli.main(standalone_mode=False)
@@ -50,9 +50,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("FTDATA_TRACEBACK"):
             raise
-        from ftdata.judge.pool import traceback_hint
-
-        _say(f"internal error: {type(error).__name__}: {str(error)[:300]}", traceback_hint(error))
+        _say(f"internal error: {type(error).__name__}: {str(error)[:300]}", place_of(error))
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -49,6 +49,15 @@ class InternalError(FtdataError):
     """A bug of ours."""
 
 
+def place_of(error: BaseException) -> str:
+    """Name where an error of ours was raised, for the report that the user is asked to send."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:]))
+    return f"This is a bug in ftdata, at {place}. Please report it with the command you ran."
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the closest known name, or ""."""
     close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)

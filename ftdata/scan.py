@@ -13,12 +13,12 @@ import numpy as np
 import orjson
 
 from ftdata.convert.piece import dumped, read_values, why_lost
-from ftdata.convert.workers import Workers
 from ftdata.errors import ReadError
 from ftdata.formats import FORMATS, detect_row, parse, read_plain, sample_id
 from ftdata.formats.identity import canonical
 from ftdata.read import Input, Piece, cut, decode
 from ftdata.types import Chunk, Fault
+from ftdata.workers import Workers
 
 PIECE_BYTES = 4 << 20
 WORTH_WORKERS = 16 << 20

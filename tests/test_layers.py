@@ -19,12 +19,12 @@ ALLOWED = {
     "template": {"types", "errors"},
     "dedupe": {"types", "errors", "formats", "measure", "read"},
     "fix": {"types", "errors", "rule", "read", "formats", "measure", "judge", "checks", "write"},
-    "convert": {"types", "errors", "formats", "read", "write"},
-    "scan": {"types", "errors", "formats", "read", "convert"},
+    "convert": {"types", "errors", "formats", "read", "workers", "write"},
+    "scan": {"types", "errors", "formats", "read", "convert", "workers"},
     "sampling": {"types", "errors", "scan"},
     "write_rows": {"types", "errors", "read", "write", "convert", "scan"},
     "merge": {"types", "errors", "formats", "write", "convert", "scan", "write_rows", "dedupe"},
-    "preview": {"types", "errors", "formats", "read", "measure", "judge", "convert", "report", "template", "train", "scan"},
+    "preview": {"types", "errors", "formats", "read", "measure", "judge", "convert", "report", "template", "train", "scan", "workers"},
     "split": {"types", "errors", "read", "formats", "measure", "dedupe", "write"},
     "train": {
         "types",
@@ -46,6 +46,7 @@ ALLOWED = {
     "checks": {"types", "rule", "measure", "checks"},
     "report": {"types", "errors"},
     "write": {"types", "errors"},
+    "workers": {"types", "errors"},
     "packs": {"types", "errors", "rule", "expectations"},
     "expectations": {"types", "errors"},
     "config": {"types", "errors"},
@@ -67,6 +68,7 @@ ALLOWED = {
         "git",
         "write",
         "expectations",
+        "workers",
     },
 }
 HEAVY = {"polars", "pydantic", "tiktoken", "rapidfuzz", "yaml", "numba", "numpy", "orjson", "torch", "openai", "transformers"}

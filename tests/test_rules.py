@@ -35,7 +35,7 @@ def findings_of(rule, case, tmp_path):
     judge = Judge(plan)
     pointers = []
     for piece in cut(open_input(str(path))):
-        pointers += judge.judge(piece).findings.pointer
+        pointers += judge(piece).findings.pointer
     return pointers
 
 

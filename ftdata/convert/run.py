@@ -18,9 +18,9 @@ from ftdata.convert.outputs import Sink, Spool, container_of, open_sink
 from ftdata.convert.piece import ASKED, Dropped, Plan, Result, dumped
 from ftdata.convert.putback import Restorer
 from ftdata.convert.tally import Tally
-from ftdata.convert.workers import Workers
 from ftdata.errors import FtdataError, ReadError, UsageError, suggest
 from ftdata.read import Input, Piece, cut, find_files, open_input
+from ftdata.workers import Workers
 from ftdata.write import Staged
 
 PIECE_BYTES = 4 << 20

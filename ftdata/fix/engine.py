@@ -268,7 +268,7 @@ class Fixer:
             starts.append(line)
             line += 1 + raw.count(b"\n")
         rows = tuple(zip(starts, [None] * len(raws), raws, strict=True))
-        result = self._judge.judge(Piece("rows", "", "json-objects", rows=rows))
+        result = self._judge(Piece("rows", "", "json-objects", rows=rows))
         judged = [_Judged() for _ in raws]
         table = result.table
         owners = [bisect_right(starts, line) - 1 for line in table["line"].to_list()]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_SHAPES = 50_000
 MANY_BYTES = 8 << 20
+JUDGE = "ftdata.judge.piece:Judge"
+"""What worker processes make of a plan."""
 FINDING_COLUMNS = ("step", "row", "line", "column", "pointer", "message", "where", "excerpt", "start", "end")
 
 
@@ -176,7 +178,7 @@ class Judge:
         self.names = list(dict.fromkeys(n for n in names if n in MEASURES))
         self.shape_names = [n for n in self.names if MEASURES[n].level == "shape"]
 
-    def judge(self, piece: Piece) -> PieceResult:
+    def __call__(self, piece: Piece) -> PieceResult:
         """Judge every row of a piece."""
         from ftdata.read import decode
 

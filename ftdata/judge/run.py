@@ -20,14 +20,14 @@ from ftdata.judge.expected import judge_expectations
 from ftdata.judge.findings import FindingTable
 from ftdata.judge.guard import Guard
 from ftdata.judge.known import Examined, Hider, leave_out
-from ftdata.judge.piece import FINDING_COLUMNS, PieceResult
+from ftdata.judge.piece import FINDING_COLUMNS, JUDGE, PieceResult
 from ftdata.judge.plan import Plan
 from ftdata.judge.planning import check_custom, check_format, make_plan
-from ftdata.judge.pool import Pool
 from ftdata.judge.select import Choice, Selected, Selection, resolve
 from ftdata.judge.verdicts import complete, make_verdicts
 from ftdata.rule import At, Hit, NotJudged
 from ftdata.types import InputReport, Report, Severity, Verdict
+from ftdata.workers import Workers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,7 +87,7 @@ def examine(paths: Sequence[str], choice: Choice, options: Options) -> Examined:
     files += [path for path in held if os.path.realpath(path) not in known]
     inputs, counts = _open(files, evals)
     total = sum(item.size for item in inputs if item is not None)
-    pool = Pool(options.jobs or (min(os.cpu_count() or 1, 8) if total >= WORTH_WORKERS else 1))
+    workers = Workers(options.jobs or (min(os.cpu_count() or 1, 8) if total >= WORTH_WORKERS else 1), JUDGE)
     try:
         selection = resolve(choice)
         check_custom(selection.rules)
@@ -104,13 +104,13 @@ def examine(paths: Sequence[str], choice: Choice, options: Options) -> Examined:
         run = _Run(selection, counts)
         hashes = _hash_all(inputs)
         done = 0
-        for number, result in _results(plan, inputs, counts, pool):
+        for number, result in _results(plan, inputs, counts, workers):
             _collect(run, number, result)
             done += result.size
             if options.progress:
                 options.progress(min(done, total), total)
     finally:
-        pool.stop()
+        workers.stop()
     for counted, future in zip(run.files, hashes, strict=True):
         if future is not None and not counted.report.error:
             counted.report.sha256 = future.result()
@@ -148,7 +148,7 @@ def _hash_all(inputs: Sequence[Input | None]) -> list[Future[str] | None]:
 
 
 def _results(
-    plan: Plan, inputs: Sequence[Input | None], files: list[FileCounts], pool: Pool
+    plan: Plan, inputs: Sequence[Input | None], files: list[FileCounts], workers: Workers
 ) -> Iterator[tuple[int, PieceResult]]:
     from ftdata.read import cut
 
@@ -165,7 +165,7 @@ def _results(
             except ReadError as error:
                 files[number].report.error, files[number].report.help = error.message, error.hint
 
-    for index, (_, result) in enumerate(pool.judge_all(plan, pieces())):
+    for index, (_, result) in enumerate(workers.map(plan, pieces())):
         yield owners[index], result
 
 

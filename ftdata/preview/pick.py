@@ -247,10 +247,11 @@ def by_condition(
     """
     import polars as pl
 
+    from ftdata.judge.piece import JUDGE
     from ftdata.judge.plan import Plan
-    from ftdata.judge.pool import Pool
     from ftdata.measure.registry import MEASURES
     from ftdata.measure.tokens import load_tokenizer
+    from ftdata.workers import Workers
 
     expression, names = read_condition(where)
     counted = [name for name in names if MEASURES[name].level == "token"]
@@ -261,7 +262,7 @@ def by_condition(
     columns = tuple([name for name in names if name not in counted] + [f"{name}@show" for name in counted])
     total = sum(item.size for item in inputs)
     plan = Plan((), columns, tokenizers, format, text_bytes=total)
-    pool = Pool(min(os.cpu_count() or 1, 8) if total >= 24 << 20 else 1)
+    workers = Workers(min(os.cpu_count() or 1, 8) if total >= 24 << 20 else 1, JUDGE)
     owners: list[int] = []
     rows = [0] * len(inputs)
     places: list[tuple[int, int | None, int | None, int, str]] = []
@@ -274,7 +275,7 @@ def by_condition(
                 yield piece
 
     try:
-        for index, (_, result) in enumerate(pool.judge_all(plan, pieces())):
+        for index, (_, result) in enumerate(workers.map(plan, pieces())):
             number = owners[index]
             if result.error is not None:
                 raise ReadError(f"{inputs[number].path}: {result.error[0]}", result.error[1])
@@ -296,7 +297,7 @@ def by_condition(
             if progress:
                 progress(min(done, total), total)
     finally:
-        pool.stop()
+        workers.stop()
     return Matches(places, sum(rows))
 
 

@@ -41,7 +41,7 @@ def judged(lines, path):
     path.write_text("\n".join(lines) + "\n")
     found = [[] for _ in lines]
     for piece in cut(open_input(str(path))):
-        findings = judge.judge(piece).findings
+        findings = judge(piece).findings
         for step, row, pointer, message in zip(findings.step, findings.row, findings.pointer, findings.message, strict=True):
             found[row].append((names[step], pointer, message))
     return found
