@@ -51,9 +51,6 @@ repos:
       - id: ftdata-lint{files}
 """
 _DATA_IN = r"/.*\.(jsonl|ndjson|json|csv|tsv|parquet)(\.(gz|zst))?"
-# Folders of other tools, and what `ftdata fix` leaves beside its output.
-_FOREIGN = {"node_modules", "venv", "site-packages", "__pycache__"}
-_OURS = (".dropped.jsonl", ".sidecar.jsonl")
 MOST_FILES = 2_000
 MOST_PATHS = 20
 
@@ -178,10 +175,9 @@ def _data_of(folder: Path) -> Data:
     from ftdata.read import find_files
 
     try:
-        found = [Path(path).relative_to(folder) for path in find_files([str(folder)])]
+        found = [Path(path).relative_to(folder) for path in find_files([str(folder)])][:MOST_FILES]
     except UsageError:
         return Data([], [], [])
-    found = [path for path in found if not _FOREIGN & set(path.parts) and not path.name.lower().endswith(_OURS)][:MOST_FILES]
     samples = [path for path in found if _holds_samples(folder / path)]
     others = {parent for path in set(found) - set(samples) for parent in path.parents} | {Path()}
     # The shallowest folder with nothing else in it, and the file itself where there is none.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PLATFORMS = ("github", "sarif", "gitlab", "junit", "rdjson", "markdown")
 FORMATS = ("full", "concise", "json", "json-lines", *PLATFORMS)
+MOST_LEFT_OUT = 5
 
 
 @click.command(
@@ -115,6 +116,7 @@ def command(**options: Any) -> int:
         )
         kept = None if options["no_cache"] else cache.Cache(Path(options["cache_dir"] or cache.default_folder()))
         report = cache.lint(kept, options["paths"], choice, how, options["since"])
+    _tell_left_out(options["paths"])
     if options["findings_path"]:
         _write_findings(report, options["findings_path"])
     for format_, path in reports:
@@ -122,6 +124,19 @@ def command(**options: Any) -> int:
     _write(_render(report, output, options), options["output_file"], colour=output == "full")
     code = 2 if fixed == 2 else report.exit_code
     return 0 if options["exit_zero"] and code == 1 else code
+
+
+def _tell_left_out(paths: list[str]) -> None:
+    """Say on standard error what the folders hold that is no data by its name."""
+    from ftdata.cli.fix import show
+    from ftdata.read import left_out
+
+    others = left_out(paths)
+    if others:
+        more = f" and {len(others) - MOST_LEFT_OUT:,} more" if len(others) > MOST_LEFT_OUT else ""
+        show(
+            [f"note: left out, for their names say that they are no data: {', '.join(others[:MOST_LEFT_OUT])}{more}"], error=True
+        )
 
 
 def _report_of(text: str) -> tuple[str, str]:

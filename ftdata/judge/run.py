@@ -289,7 +289,7 @@ def _name_format(counted: FileCounts, detection: Any) -> None:
         return
     if report.samples:
         report.error = counted.problem or "no row holds a conversation"
-        report.help = "Name its format with --from; an unknown name lists them all."
+        report.help = "If it is training data, name its format with --from (an unknown name lists them all); if not, leave it out of the paths."
     elif report.lost:
         report.error = f"none of its {report.lost:,} rows could be read"
         report.help = "The findings say where each row breaks; was the file cut off or edited by hand?"

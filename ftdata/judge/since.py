@@ -112,7 +112,7 @@ def _add(found: BaseFiles, olds: list[_Old], label: str, renamed: dict[str, str]
 
 def _add_removed(found: BaseFiles, paths: Sequence[str], renamed: set[str]) -> None:
     """Files that the given folders and patterns would have meant in the commit and that are gone."""
-    from ftdata.read.find import is_data_name
+    from ftdata.read.find import means_data
 
     patterns = []
     for path in paths:
@@ -125,8 +125,7 @@ def _add_removed(found: BaseFiles, paths: Sequence[str], renamed: set[str]) -> N
             patterns.append(plain if not folder else "**" if plain == os.curdir else f"{plain}/**")
     taken = {old.entry.path for old in found.old} | renamed | set(found.labels)
     for name, entry in sorted(found.entries.items()):
-        hidden = any(part.startswith(".") for part in name.split("/"))
-        if name in taken or hidden or not is_data_name(name) or entry.mode == "160000":
+        if name in taken or not means_data(name) or entry.mode == "160000":
             continue
         if any(matches(name, pattern) for pattern in patterns) and not os.path.lexists(os.path.join(found.repository.root, name)):
             found.states[name] = "removed"

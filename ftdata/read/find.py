@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,8 +12,18 @@ from ftdata.errors import UsageError
 
 EXTENSIONS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 COMPRESSIONS = ("", ".gz", ".zst", ".zstd")
-# What our own commands leave beside their output: in a folder it is no data, by its own path it is read like any file.
-BESIDE = (".dropped.jsonl", ".sidecar.jsonl", ".provenance.jsonl")
+# What is no data by its name when it is found in a folder; by its own path it is read like any file. Leftovers and records of
+# our own, of LLaMA-Factory and datasets, of transformers and peft, of package managers and editors, in this order.
+# .pre-commit-hooks.yaml leaves out the same.
+_NO_DATA = re.compile(
+    r".*\.(?:dropped|sidecar|provenance)\.jsonl|dropped\.jsonl|(?:manifest|run"
+    r"|dataset_infos?|state"
+    r"|config|(?:generation|adapter|preprocessor|processor|tokenizer)_config|tokenizer|special_tokens_map|added_tokens|vocab"
+    r"|trainer_state|model\.safetensors\.index"
+    r"|package(?:-lock)?|npm-shrinkwrap|composer|tsconfig.*|jsconfig|pyrightconfig|renovate|vercel)\.json",
+    re.I,
+)
+_FOLDERS = {"node_modules", "site-packages", "venv", "__pycache__"}
 
 
 def find_files(paths: Sequence[str]) -> list[str]:
@@ -28,10 +39,24 @@ def find_files(paths: Sequence[str]) -> list[str]:
     return list(found.values())
 
 
-def is_data_name(name: str) -> bool:
-    """Whether a file name has an extension that data files have, and is no file that ftdata leaves beside its output."""
-    lowered = name.lower()
-    return not lowered.endswith(BESIDE) and any(lowered.endswith(end + more) for end in EXTENSIONS for more in COMPRESSIONS)
+def left_out(paths: Sequence[str]) -> list[str]:
+    """What stands in the folders among the paths and is no data by its name: files, and folders with a slash at their end.
+
+    They are what ftdata, trainers and package managers write: records, configurations, other people's packages. What begins
+    with a dot is not looked at, nor told here.
+    """
+    return sorted({out for path in paths if Path(path).is_dir() for out in _walk(path)[1]})
+
+
+def means_data(path: str) -> bool:
+    """Whether a file at this path inside a folder, with forward slashes, is among those that the folder means."""
+    *folders, name = path.split("/")
+    hidden = any(part.startswith(".") for part in (*folders, name))
+    return not hidden and _FOLDERS.isdisjoint(folders) and _may_hold_data(name) and not _NO_DATA.fullmatch(name)
+
+
+def _may_hold_data(name: str) -> bool:
+    return any(name.lower().endswith(end + more) for end in EXTENSIONS for more in COMPRESSIONS)
 
 
 def _expand(path: str) -> Iterator[str]:
@@ -56,17 +81,27 @@ def _expand(path: str) -> Iterator[str]:
     raise UsageError(f"{path}: no such file or folder", hint)
 
 
-def _in_folder(path: str) -> Iterator[str]:
-    files = []
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files += [str(Path(folder, name)) for name in names if is_data_name(name) and not name.startswith(".")]
+def _in_folder(path: str) -> list[str]:
+    files, _ = _walk(path)
     if not files:
         raise UsageError(
             f"{path}: no data files in this folder",
             f"Data files end in {', '.join(EXTENSIONS)}, also .gz, .zst.",
         )
-    yield from sorted(files)
+    return sorted(files)
+
+
+def _walk(path: str) -> tuple[list[str], list[str]]:
+    """The data files below a folder, and what is left out by its name."""
+    files: list[str] = []
+    others: list[str] = []
+    for folder, folders, names in os.walk(path):
+        others += [str(Path(folder, name)) + os.sep for name in folders if name in _FOLDERS]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _FOLDERS)
+        for name in names:
+            if _may_hold_data(name) and not name.startswith("."):
+                (others if _NO_DATA.fullmatch(name) else files).append(str(Path(folder, name)))
+    return files, others
 
 
 def _nearest(path: str) -> str | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
 from ftdata.errors import ReadError, UsageError
-from ftdata.read import find_files, open_input
+from ftdata.read import find_files, left_out, open_input
+from ftdata.read.find import means_data
 
 
 @pytest.fixture
@@ -77,3 +80,31 @@ def test_what_our_own_commands_leave_beside_their_output_is_no_data_of_a_folder(
     assert [os.path.basename(file) for file in find_files([str(tmp_path)])] == ["a.jsonl"]
     beside = str(tmp_path / "a.jsonl.dropped.jsonl")
     assert find_files([beside]) == [beside]
+
+
+OTHERS = (
+    "package.json", "web/tsconfig.app.json", "TSCONFIG.json", "manifest.json", "split/dropped.jsonl", "llama/dataset_info.json",
+    "model/tokenizer_config.json", "node_modules/a/data.json", "venv/lib/a.csv", ".cache/a.jsonl", "a/.b.jsonl", "b.sidecar.jsonl",
+)  # fmt: skip
+DATA = ("train.jsonl", "a/b.csv.gz", "my-package.json", "modules/a.json", "manifest.jsonl", "config_data.json", "말뭉치.jsonl")
+
+
+@pytest.mark.parametrize("name", [*OTHERS, *DATA])
+def test_what_is_no_data_by_its_name_is_left_out_of_a_folder_and_told(tmp_path, name):
+    wanted = tmp_path / name
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    for path in (wanted, tmp_path / "z.jsonl"):
+        path.write_text("{}\n")
+    found, others = find_files([str(tmp_path)]), left_out([str(tmp_path)])
+    assert (str(wanted) in found) is (name in DATA) is means_data(name)
+    assert bool(others) is (name in OTHERS and not any(part.startswith(".") for part in name.split("/")))
+    assert find_files([str(wanted)]) == [str(wanted)]
+
+
+@pytest.mark.parametrize("name", [*OTHERS, *DATA])
+def test_the_hooks_leave_out_what_a_folder_leaves_out(name):
+    yaml = pytest.importorskip("yaml")
+    for hook in yaml.safe_load((Path(__file__).parents[2] / ".pre-commit-hooks.yaml").read_text()):
+        # pre-commit's names keep their case, and so do its patterns.
+        if name.islower() and not name.endswith((".csv.gz", ".csv")):
+            assert bool(re.search(hook["files"], name) and not re.search(hook["exclude"], name)) is means_data(name)
