@@ -38,8 +38,9 @@ def no_network(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch, tmp_path_factory):
-    """Results of lint runs are kept beside the tests' files, not in the home of whoever runs them."""
+    """Results of lint runs, and the services that were named, are kept beside the tests' files, not in the home of whoever runs them."""
     monkeypatch.setenv("FTDATA_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
 
 
 @pytest.fixture

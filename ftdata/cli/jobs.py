@@ -57,8 +57,12 @@ def command(verb: str, name: str | None, **options: Any) -> int:
 
 def _service(options: dict[str, Any]) -> Service:
     from ftdata.train.remote.client import OPENAI, Service
+    from ftdata.train.remote.hosts import remember
 
-    return Service(azure=options["azure_endpoint"]) if options["azure_endpoint"] else Service(options["base_url"] or OPENAI)
+    endpoint = options["azure_endpoint"]
+    service = Service(azure=endpoint) if endpoint else Service(options["base_url"] or OPENAI)
+    service.check()
+    return remember(service)
 
 
 def _find(name: str, options: dict[str, Any]) -> tuple[RunFolder | None, Client, str]:

@@ -53,7 +53,6 @@ def run(options: dict[str, Any], config: Config, choice: Choice, evals: tuple[st
             "Add --export-only: the files are checked and written, and the commands printed.",
         )
     service = _service(options)
-    service.check()
     target = _target(options, service)
     if not service.is_openai:
         choice = replace(choice, ignore=(*choice.ignore, *_DATED))
@@ -126,10 +125,17 @@ def _service(options: dict[str, Any]) -> Service:
     if options["backend"] == "azure":
         if not options["azure_endpoint"]:
             raise UsageError("--backend azure needs --azure-endpoint", "As https://NAME.openai.azure.com.")
-        return Service(azure=options["azure_endpoint"])
+        return _named(Service(azure=options["azure_endpoint"]))
     if options["azure_endpoint"]:
         raise UsageError("--azure-endpoint is for --backend azure", "Leave one of them out.")
-    return Service(options["base_url"] or OPENAI)
+    return _named(Service(options["base_url"] or OPENAI))
+
+
+def _named(service: Service) -> Service:
+    from ftdata.train.remote.hosts import remember
+
+    service.check()
+    return remember(service)
 
 
 def _target(options: dict[str, Any], service: Service) -> str:

@@ -16,7 +16,7 @@ COMPRESSIONS = ("", ".gz", ".zst", ".zstd")
 # our own, of LLaMA-Factory and datasets, of transformers and peft, of package managers and editors, in this order.
 # .pre-commit-hooks.yaml leaves out the same.
 _NO_DATA = re.compile(
-    r".*\.(?:dropped|sidecar|provenance)\.jsonl|dropped\.jsonl|(?:manifest|run"
+    r".*\.(?:dropped|sidecar|provenance)\.jsonl|dropped\.jsonl|pilot-\d+\.jsonl|(?:manifest|run"
     r"|dataset_infos?|state"
     r"|config|(?:generation|adapter|preprocessor|processor|tokenizer)_config|tokenizer|special_tokens_map|added_tokens|vocab"
     r"|trainer_state|model\.safetensors\.index"

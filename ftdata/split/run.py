@@ -86,10 +86,10 @@ def _way_out(groups: Groups) -> str:
     if reason == "same question":
         return "Where all of them ask the same, `ftdata split --allow-same-question` lets the answers be on both sides."
     if reason == "near-duplicate":
-        return "Raise --threshold, or look at them with `ftdata dedupe --review`."
+        return "`ftdata dedupe --review` shows how alike they are; `ftdata split` with a higher --threshold keeps fewer together."
     if reason in ("same sample", "same conversation"):
         return "`ftdata dedupe` leaves one of each."
-    return "Name another field with --group, or --group none."
+    return "`ftdata split --group FIELD` groups by another field, `--group none` by none."
 
 
 def _missing_fields(fields: dict[str, list[str | None]]) -> Iterator[str]:

@@ -83,7 +83,7 @@ def test_what_our_own_commands_leave_beside_their_output_is_no_data_of_a_folder(
 
 
 OTHERS = (
-    "package.json", "web/tsconfig.app.json", "TSCONFIG.json", "manifest.json", "split/dropped.jsonl", "llama/dataset_info.json",
+    "package.json", "web/tsconfig.app.json", "TSCONFIG.json", "manifest.json", "split/dropped.jsonl", "split/pilot-50.jsonl", "llama/dataset_info.json",
     "model/tokenizer_config.json", "node_modules/a/data.json", "venv/lib/a.csv", ".cache/a.jsonl", "a/.b.jsonl", "b.sidecar.jsonl",
 )  # fmt: skip
 DATA = ("train.jsonl", "a/b.csv.gz", "my-package.json", "modules/a.json", "manifest.jsonl", "config_data.json", "말뭉치.jsonl")

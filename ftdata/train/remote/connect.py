@@ -13,7 +13,7 @@ from ftdata.errors import FtdataError, MissingExtra, UsageError
 
 OPENAI = "https://api.openai.com/v1"
 _KEYS = ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "FTDATA_API_KEY")
-_HERE = ("localhost", "127.0.0.1", "::1")
+HERE = ("localhost", "127.0.0.1", "::1")
 
 
 class ServiceError(FtdataError):
@@ -65,7 +65,7 @@ class Service:
                 f"{option}: the address of {hostname} holds more than an address",
                 "Leave out user, password and what follows ? or #: keys come from the environment or the keyring.",
             )
-        if address.scheme == "http" and hostname not in _HERE:
+        if address.scheme == "http" and hostname not in HERE:
             raise UsageError(f"{option} {text}: your key would be sent unencrypted", "Use https.")
 
 
@@ -83,12 +83,12 @@ def without_keys(text: str) -> str:
 def find_key(service: Service) -> str:
     """The key from the environment, else from the keyring. Raises UsageError where there is none.
 
-    OPENAI_API_KEY goes to OpenAI and to this machine only: a run's folder, which may be a stranger's, names its own service.
+    OPENAI_API_KEY goes to OpenAI and to this machine only; for the others see ``ftdata.train.remote.hosts``.
     """
     names: tuple[str, ...] = (
         ("AZURE_OPENAI_API_KEY",) if service.azure else ("OPENAI_API_KEY",) if service.is_openai else ("FTDATA_API_KEY",)
     )
-    if service.host in _HERE and not service.azure:
+    if service.host in HERE and not service.azure:
         names = ("FTDATA_API_KEY", "OPENAI_API_KEY")
     for name in names:
         key = os.environ.get(name, "").strip()

@@ -12,6 +12,7 @@ from ftdata.errors import ReadError, UsageError
 from ftdata.train.log import read_log, verdict
 from ftdata.train.remote import steps
 from ftdata.train.remote.client import Client, Service
+from ftdata.train.remote.hosts import check_named
 from ftdata.train.runs import FILE, RunFolder, hash_of, start_run
 from ftdata.write import write_atomically
 
@@ -151,10 +152,12 @@ def _is_service(value: Any) -> bool:
 
 
 def service_of(run: RunFolder) -> Service:
-    """The service that a run was made for. Raises ReadError where the run is damaged."""
+    """The service that a run was made for. Raises ReadError where the run is damaged, UsageError where the user never named it."""
     if not _is_service(run.state.get("service")):
         raise ReadError(f"{run / FILE}: is damaged (service); nothing was sent", "Restore it.")
-    return Service(**run.state["service"])
+    service = Service(**run.state["service"])
+    check_named(service)
+    return service
 
 
 def check_model(client: Client, order: Order) -> str | None:
