@@ -12,7 +12,7 @@ import numpy as np
 
 from ftdata.convert.cells import from_cells
 from ftdata.convert.details import OPENAI
-from ftdata.convert.loss import Loss, json_value
+from ftdata.convert.loss import Loss
 from ftdata.convert.piece import Converter, Plan, Result, dumped, why_lost
 from ftdata.convert.render import render
 from ftdata.convert.tally import Tally
@@ -22,7 +22,7 @@ from ftdata.formats import FORMATS, detect_row
 from ftdata.scan import Row, Scan, wanted_rows
 from ftdata.types import Fault
 from ftdata.write import Staged
-from ftdata.write_rows import RowFile, keeps_cells
+from ftdata.write_rows import RowFile, keeps_cells, strict_value
 
 Keep = Literal["first", "last"]
 # Features of one format differ from row to row; every loader that reads one of these reads the others.
@@ -265,9 +265,7 @@ class _Writer:
         assert self._converter is not None and self._to is not None
         scan = self._outcome.scan
         container = scan.inputs[row.file].container
-        value = json_value(row.text.decode("utf-8", "replace"))
-        if container in ("csv", "tsv"):
-            value = from_cells(row.value)
+        value = from_cells(row.value) if container in ("csv", "tsv") else strict_value(row)
         known = self._source or detect_row(value)
         if alike(known) == alike(self._to):
             return None

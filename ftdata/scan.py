@@ -42,7 +42,8 @@ class Look:
 class Found:
     """The rows of a piece: 16 bytes of each row's hash, 8 of its prompt and of its answer (zero where it has none).
 
-    ``formats`` counts rows by format, ``kept`` those that hold a conversation or a text; ``lost`` are lines that hold no row.
+    ``formats`` counts rows by format, ``kept`` those that hold a conversation or a text; ``lost`` are lines that hold no row,
+    ``faults`` all others, by rule.
     """
 
     ids: bytes = b""
@@ -50,6 +51,7 @@ class Found:
     answers: bytes = b""
     formats: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     size: int = 0
 
@@ -69,6 +71,7 @@ class Scan:
     pieces: list[list[int]]
     formats: list[Counter[str]]
     lost: list[Counter[str]]
+    faults: list[Counter[str]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -99,6 +102,7 @@ class Scanner:
         chunk = decode(piece)
         found = Found(size=chunk.size, rows=len(chunk.values))
         found.lost.update(why_lost(fault) for fault in chunk.faults if fault.lost)
+        found.faults.update(fault.rule for fault in chunk.faults if not fault.lost)
         ids: list[str] = []
         prompts: list[bytes] = []
         answers: list[bytes] = []
@@ -157,6 +161,7 @@ def scan(inputs: Sequence[Input], look: Look, *, jobs: int | None = None, progre
     counts: list[list[int]] = [[] for _ in inputs]
     formats: list[Counter[str]] = [Counter() for _ in inputs]
     lost: list[Counter[str]] = [Counter() for _ in inputs]
+    faults: list[Counter[str]] = [Counter() for _ in inputs]
     owners: list[int] = []
     done = 0
     try:
@@ -165,6 +170,7 @@ def scan(inputs: Sequence[Input], look: Look, *, jobs: int | None = None, progre
             counts[owner].append(found.rows)
             formats[owner] += found.formats
             lost[owner] += found.lost
+            faults[owner] += found.faults
             parts.append(found)
             done += found.size
             if progress:
@@ -178,7 +184,7 @@ def scan(inputs: Sequence[Input], look: Look, *, jobs: int | None = None, progre
     ids = np.frombuffer(b"".join(part.ids for part in parts), dtype=">u8").reshape(-1, 2)
     prompts = np.frombuffer(b"".join(part.prompts for part in parts), dtype="<u8")
     answers = np.frombuffer(b"".join(part.answers for part in parts), dtype="<u8")
-    return Scan(list(inputs), ids, prompts, answers, starts, counts, formats, lost)
+    return Scan(list(inputs), ids, prompts, answers, starts, counts, formats, lost, faults)
 
 
 def _pieces(inputs: Sequence[Input], owners: list[int]) -> Iterator[Piece]:

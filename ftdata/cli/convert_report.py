@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ftdata.report.escape import escape
@@ -20,6 +20,7 @@ _VERBS = {"lost": "lost", "changed": "changed", "added": "added"}
 
 def lines(outcome: Outcome, most: int) -> Iterator[str]:
     """The report for people, line by line, escaped, with secrets masked."""
+    from ftdata.convert.piece import LOST_IN_READING
     from ftdata.formats import FORMATS
 
     title = FORMATS[outcome.plan.format].title
@@ -39,12 +40,23 @@ def lines(outcome: Outcome, most: int) -> Iterator[str]:
         yield "keep it: --sidecar FILE keeps what is lost and changed, and restores it when you convert back"
     yield from _dropped(outcome, most)
     faults = {name: count for name, count in outcome.faults.items() if name not in _HARMLESS}
+    lost = {name: faults.pop(name) for name in LOST_IN_READING if name in faults}
+    if lost:
+        yield lost_line(lost)
     if faults:
         named = ", ".join(f"{name} {count:,}" for name, count in sorted(faults.items()))
         yield f"note: the files have faults that reading passes over ({named}); `ftdata lint` says where"
     for note in outcome.notes:
         yield escape(f"note: {note}")
     yield from _summary(outcome, title)
+
+
+def lost_line(faults: Mapping[str, int]) -> str:
+    """What faults of the files cost their rows, one line for people."""
+    from ftdata.convert.piece import LOST_IN_READING
+
+    named = ", ".join(f"{name} {count:,} ({LOST_IN_READING[name]})" for name, count in faults.items())
+    return f"lost in reading: {named}; `ftdata lint` says where"
 
 
 def _entry(key: Key, entry: Entry) -> Iterator[str]:
@@ -128,7 +140,7 @@ def facts(outcome: Outcome) -> dict[str, Any]:
             {"kind": kind, "field": name, "reason": reason, "rows": entry.rows, "count": entry.count, "example": example(entry.example)}
             for (kind, name, reason), entry in outcome.tally.of("lost", "changed", "added", "rewritten")
         ],
-        "dropped_by": dict(outcome.reasons.most_common()), "notes": outcome.notes,
+        "dropped_by": dict(outcome.reasons.most_common()), "faults": dict(outcome.faults.most_common()), "notes": outcome.notes,
         "restored": outcome.restored, "edited": outcome.edited, "unused": outcome.unused, "alike": outcome.alike,
         "companion": None if outcome.companion is None else {"name": outcome.companion.name, "text": outcome.companion.text, "use": outcome.companion.use},
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +118,7 @@ def command(**options: Any) -> int:
 
 
 def _lines(outcome: Outcome, output: str, options: dict[str, Any]) -> Iterator[str]:
+    from ftdata.cli.convert_report import lost_line
     from ftdata.merge import conflicts_of
     from ftdata.report.escape import escape
 
@@ -134,6 +136,9 @@ def _lines(outcome: Outcome, output: str, options: dict[str, Any]) -> Iterator[s
         yield escape(
             f"dropped {sum(outcome.lost.values()):,} line{'s' if sum(outcome.lost.values()) != 1 else ''} without a row ({reasons}); `ftdata lint` says where"
         )
+    faults = _faults(outcome, output)
+    if faults:
+        yield lost_line(faults)
     decision = outcome.decision
     if decision.conflicts:
         several = decision.conflicts != 1
@@ -154,6 +159,13 @@ def _lines(outcome: Outcome, output: str, options: dict[str, Any]) -> Iterator[s
         yield escape(f"note: near-duplicates were not looked for: `ftdata dedupe {where}` shows them, --near 90 drops them")
     else:
         yield f"near-duplicates dropped: {outcome.near:,}"
+
+
+def _faults(outcome: Outcome, output: str) -> dict[str, int]:
+    from ftdata.convert.outputs import container_of
+    from ftdata.write_rows import lost_faults
+
+    return lost_faults(outcome.scan, bool(outcome.converted) or (output != "-" and container_of(output) not in ("jsonl", "json")))
 
 
 def _losses(outcome: Outcome, most: int) -> Iterator[str]:
@@ -185,6 +197,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
         ],
         "written": outcome.written, "converted": outcome.converted, "near_duplicates": outcome.near,
         "refused": dict(outcome.refused), "unreadable": dict(outcome.lost),
+        "faults": dict(sum(scan.faults, Counter())),
         "conflicts": {"prompts": outcome.decision.conflicts, "examples": [list(pair) for pair in conflicts_of(outcome)]},
         "losses": [
             {"kind": kind, "field": name, "reason": reason, "rows": entry.rows, "count": entry.count,

@@ -112,7 +112,10 @@ def _write(found: Scan, drawn: Draw, output: str) -> None:
 
 
 def _report(found: Scan, drawn: Draw, options: dict[str, Any], wanted: int | None) -> None:
+    from ftdata.cli.convert_report import lost_line
+    from ftdata.convert.outputs import container_of
     from ftdata.report.escape import escape
+    from ftdata.write_rows import lost_faults
 
     inputs, output = found.inputs, options["output"]
     lost: Counter[str] = sum(found.lost, Counter())
@@ -126,6 +129,9 @@ def _report(found: Scan, drawn: Draw, options: dict[str, Any], wanted: int | Non
     else:
         said = f"drew {_count(drawn.count)} of {drawn.of:,} from {files} (seed {drawn.seed}){where}"
     lines = [said]
+    faults = lost_faults(found, output != "-" and container_of(output) not in ("jsonl", "json"))
+    if faults:
+        lines.append(lost_line(faults))
     if lost:
         reasons = ", ".join(f"{escape(reason)} {count:,}" for reason, count in lost.most_common(3))
         lines.append(
@@ -143,6 +149,7 @@ def _facts(found: Scan, drawn: Draw, output: str, lost: Counter[str]) -> dict[st
         places.append({"path": found.inputs[file].path, "row": row, "sample": found.hash_of(int(index))})
     return {
         "output": output, "drawn": drawn.count, "of": drawn.of, "seed": drawn.seed, "unreadable": sum(lost.values()),
+        "faults": dict(sum(found.faults, Counter())),
         "inputs": [item.path for item in found.inputs], "samples": places,
     }  # fmt: skip
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from ftdata.convert.loss import Change, Edit, Loss, differences, field_name, json_value, pointer, same
+from ftdata.formats.chat import REASONING_KEYS
 from ftdata.formats.registry import FORMATS
 from ftdata.types import ABSENT
 
@@ -45,7 +46,35 @@ def losses(source: dict[str, Any], back: dict[str, Any], normal: Callable[[], di
     spelled = normal()
     usual = {edit.steps: edit for edit in differences(source, spelled)}
     gone = _media(spelled) - _media(back)
-    return [_loss(edit, usual.get(edit.steps), source, format, gone) for edit in edits]
+    return [_elsewhere(edit, source, back) or _loss(edit, usual.get(edit.steps), source, format, gone) for edit in edits]
+
+
+def _elsewhere(edit: Edit, source: dict[str, Any], back: dict[str, Any]) -> Loss | None:
+    """That a turn became the reference of a prompt, or a reasoning part of its turn's text; the value itself arrives."""
+    reason, value = None, edit.value
+    if edit.became is not ABSENT or value is ABSENT or value is None:
+        return None
+    kind: Change = "changed"
+    if isinstance(value, dict) and edit.steps[0] == "messages" and len(edit.steps) == 2:
+        if "reference_answer" not in source and _said(value) == back.get("reference_answer"):
+            reason = "its text becomes reference_answer, which the grader reads"
+            if value.keys() != {"role", "content"}:
+                kind, reason = "lost", f"{reason}; the rest of the turn has no place"
+    elif edit.steps[-1] in REASONING_KEYS and isinstance(value, str):
+        turns = back.get("messages")
+        texts = (turn.get("content") for turn in (turns if isinstance(turns, list) else ()) if isinstance(turn, dict))
+        if any(isinstance(text, str) and text.startswith(f"<think>\n{value}\n</think>") for text in texts):
+            reason = "it stands between <think> tags in the text"
+    return None if reason is None else Loss(field_name(edit.steps), pointer(edit.steps), reason, value, kind=kind)
+
+
+def _said(turn: dict[str, Any]) -> str | None:
+    """The text of a turn; ``None`` where it holds anything else."""
+    content = turn.get("content")
+    if isinstance(content, list):
+        texts = [part.get("text") if isinstance(part, dict) else None for part in content]
+        content = "\n".join(text for text in texts if isinstance(text, str)) if all(isinstance(t, str) for t in texts) else None
+    return content if isinstance(content, str) else None
 
 
 def _media(row: dict[str, Any]) -> Counter[str]:

@@ -35,13 +35,19 @@ def canonical_row(sample: Sample) -> dict[str, Any]:
     tools_key = (sample.tools_key or "tools").rpartition(".")[2]
     if sample.tools is not None or (sample.tools_key is not None and sample.tools_fault is None):
         inner[tools_key if tools_key == "functions" else "tools"] = sample.tools
-    if sample.parallel_tool_calls is not None or "parallel_tool_calls" in sample.keys:
+    if _says_parallel(sample):
         inner["parallel_tool_calls"] = sample.parallel_tool_calls
     if sample.label is not None or sample.kind == "unpaired-preference":
         row["kto_tag" if "kto_tag" in sample.keys and "label" not in sample.keys else "label"] = sample.label
     row |= {key: value for key, value in sample.media.items() if key not in row}
     _put_extra(row, inner, sample)
     return row
+
+
+def _says_parallel(sample: Sample) -> bool:
+    """Whether the row has that setting; in formats that do not know it the key is one of the row's own."""
+    own = "parallel_tool_calls" in sample.extra
+    return sample.parallel_tool_calls is not None or ("parallel_tool_calls" in sample.keys and not own)
 
 
 def _has_sides(sample: Sample) -> bool:
@@ -81,7 +87,7 @@ def spelled_row(sample: Sample, details: Details = OPENAI) -> dict[str, Any]:
         inner["tools"] = written_tools(sample.tools, details)
     elif sample.tools_key is not None and sample.tools_fault is None and sample.tools_key.endswith("tools"):
         inner["tools"] = None
-    if sample.parallel_tool_calls is not None or "parallel_tool_calls" in sample.keys:
+    if _says_parallel(sample):
         inner["parallel_tool_calls"] = sample.parallel_tool_calls
     if sample.label is not None or sample.kind == "unpaired-preference":
         row["label"] = sample.label

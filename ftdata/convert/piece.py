@@ -27,13 +27,23 @@ from ftdata.formats.identity import safe_repr, sample_id
 from ftdata.formats.parse import parse
 from ftdata.formats.registry import FORMATS
 from ftdata.read import Piece, decode
-from ftdata.types import Chunk, Fault, Sample
+from ftdata.types import ABSENT, Chunk, Fault, Sample
 
 Table = Literal["csv", "parquet"]
 # orjson reads a whole number beyond 64 bits as a float; such rows are read again.
 _DIGITS = bytes(48 if 48 <= code < 58 else code for code in range(256))
 _LONG = b"0" * 19
 _MOST_FOUND = 200
+_TABLE_REASONS = {
+    "csv": "a cell of such a table holds a text and nothing else",
+    "parquet": "Parquet keeps objects of many shapes as JSON text, and no difference between null and a missing key",
+}
+# Faults of a file that cost its rows something, and what becomes of it.
+LOST_IN_READING = {
+    "duplicate-key": "the last value kept", "nan-literal": "null in its place", "lone-surrogate": "U+FFFD in its place",
+    "invalid-bytes": "U+FFFD in its place", "ragged-row": "cells beyond the header left out",
+    "truncated-file": "all that follows the cut is missing",
+}  # fmt: skip
 # How the reason of a loss ends that --drop-rejected asks for.
 ASKED = ", as asked for"
 
@@ -74,7 +84,7 @@ class Result:
     """What became of a piece: lines of JSON, lines of the sidecar, rows that were dropped, and counts.
 
     ``columns`` are the keys of the rows in their order, ``mapped`` the mapped columns that were found, and ``found`` some of those
-    of the source; ``masked`` says whether the target's mask may stand in them.
+    of the source, ``nested`` the columns of a CSV that hold lists as JSON text; ``masked`` says whether the target's mask may stand in them.
     """
 
     lines: bytes = b""
@@ -90,6 +100,7 @@ class Result:
     mapped: set[str] = field(default_factory=set)
     found: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, Any] = field(default_factory=dict)
+    nested: set[str] = field(default_factory=set)
     masked: bool = False
 
     def fail(self, chunk: Chunk) -> None:
@@ -164,7 +175,7 @@ class Converter:
             if written is None:
                 return self._drop(lost[0], value, index, line, made)
             if plan.table is not None:
-                if _has_half(written):
+                if has_half(written):
                     half = Loss("", "", "a table holds no half of a surrogate pair", value, kind="refused")
                     return self._drop(half, value, index, line, made)
                 written, lost = self._as_table(written, part, own_row, lost)
@@ -180,6 +191,8 @@ class Converter:
                 entry = dumped({"sample": identity, **entries})
             out.append((dumped(written), entry))
             made.columns |= dict.fromkeys(written)
+            if plan.table == "csv":
+                made.nested.update(key for key, item in written.items() if isinstance(item, list | dict))
         if found:
             made.tally.add(found, chunk.path, line, index + 1)
         return out
@@ -197,6 +210,8 @@ class Converter:
         if container in ("csv", "tsv") and FORMATS[name].kind == "unpaired-preference":
             row = with_label(row)
         sample = parse(row, name)
+        if plan.source is not None and sample.problem is None and not _says_anything(sample):
+            sample.problem = f"the row holds no text where {FORMATS[name].title} has one; without --from its format is detected"
         own = name in OPENAI_SHAPED and not columns and _holds_turns(row)
         return row, sample, own
 
@@ -217,7 +232,12 @@ class Converter:
         if not same(back, written):
             source = canonical_row(sample) if row is None else row
             returned = openai_row(parse(back, self.plan.format))
-            lost = account(source, returned, lambda: spelled_row(lift(sample)), self.plan.format)
+            known = {(loss.where, loss.edit) for loss in lost}
+            reason = _TABLE_REASONS[str(self.plan.table)]
+            lost = [
+                loss if (loss.where, loss.edit) in known or loss.kind == "rewritten" else replace(loss, reason=reason)
+                for loss in account(source, returned, lambda: spelled_row(lift(sample)), self.plan.format)
+            ]
         return to_columns(written) if self.plan.table == "parquet" else written, lost
 
     def _drop(self, loss: Loss, value: Any, index: int, line: int | None, made: Result) -> list[Any]:
@@ -241,6 +261,11 @@ def _joined(row: dict[str, Any], sample: Sample) -> list[Loss]:
         return []
     reason = "joined to the instruction by a newline, as trainers join them"
     return [Loss(key, f"/{key}", reason, row[key], kind="rewritten") for key in ("input", "context") if row.get(key)]
+
+
+def _says_anything(sample: Sample) -> bool:
+    """Whether any turn has a content, or a call; none has where a row is read as what it is not."""
+    return any(turn.content is not ABSENT or turn.tool_calls or turn.reasoning is not None for turn in sample.turns())
 
 
 def _holds_turns(row: dict[str, Any]) -> bool:
@@ -268,7 +293,7 @@ def read_values(chunk: Chunk, container: str, exact: str | None = None) -> list[
     return values
 
 
-def _has_half(value: Any) -> bool:
+def has_half(value: Any) -> bool:
     """Whether half of a surrogate pair stands in a row: JSON can write it as an escape, nothing else can."""
     if b"\\ud" not in dumped(value):
         return False

@@ -77,6 +77,8 @@ def render(
         extra = lifted.extra | (lifted.kept or {})
         made = _with_extra(made, extra if lifted.parallel_tool_calls is None else setting | extra, format)
     returned = parse(made, format)
+    if returned.problem is not None:
+        return None, [Loss("", "", f"written so, {returned.problem}", source, kind="refused")]
     back = openai_row(returned)
     seen = detect_row(made)
     if seen != format and not same(canonical_row(parse(made, seen)), canonical_row(returned)):

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from ftdata.convert.companion import Companion, Written, companion
 from ftdata.convert.kept import Sidecar, head
 from ftdata.convert.outputs import Sink, Spool, container_of, open_sink
-from ftdata.convert.piece import ASKED, Dropped, Plan, Result, dumped
+from ftdata.convert.piece import ASKED, LOST_IN_READING, Dropped, Plan, Result, dumped
 from ftdata.convert.putback import Restorer
 from ftdata.convert.tally import Tally
 from ftdata.errors import FtdataError, ReadError, UsageError, suggest
@@ -48,6 +48,7 @@ class Outcome:
     reasons: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     columns: dict[str, Any] = field(default_factory=dict)
+    nested: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     restored: int = 0
@@ -65,7 +66,7 @@ class Outcome:
     def lossy(self) -> bool:
         """Whether anything is not in the output as it was in the input."""
         asked = (key[2].endswith(ASKED) for key, _ in self.tally.of("lost", "changed", "added"))
-        return bool(self.dropped or not all(asked))
+        return bool(self.dropped or not all(asked) or self.faults.keys() & LOST_IN_READING.keys())
 
 
 class Refused(FtdataError):
@@ -145,6 +146,11 @@ def convert(
                     if progress:
                         progress(min(done, total), total)
                 writer.finish()
+            if target is not None and outcome.nested:
+                names = ", ".join(name for name in outcome.columns if name in outcome.nested)
+                outcome.notes.append(
+                    f"{target} finds texts in the columns {names} of a table like this one; write .jsonl or .parquet"
+                )
             if target is not None:
                 _accompany(stage, outcome, target, beside)
     finally:
@@ -236,6 +242,7 @@ class _Writer:
         outcome.reasons += result.reasons
         outcome.faults += result.faults
         outcome.columns |= result.columns
+        outcome.nested |= result.nested
         outcome.masked = outcome.masked or result.masked
         outcome.rows += result.rows
         outcome.written += result.written
@@ -323,7 +330,11 @@ def _nothing(outcome: Outcome) -> tuple[str, str | None]:
         hint = (
             "--drop-rejected keeps the better answers only; a preference format keeps both: openai-dpo, preference-explicit ..."
         )
-        if FORMATS[outcome.plan.format].kind == "unpaired-preference":
+        if reason.startswith("the label would"):
+            hint = (
+                "--drop-rejected keeps the answers labelled good; a format with labels keeps all: messages-kto, unpaired-kto ..."
+            )
+        elif FORMATS[outcome.plan.format].kind == "unpaired-preference":
             hint = "--unpair writes each pair as two rows with labels."
     elif reason.startswith("the format needs a label"):
         hint = "--unpair writes preference pairs as rows with labels; --default label=true labels every answer."

@@ -57,7 +57,7 @@ class Tally:
                     key = (loss.kind, OTHERS, "as above")
                     entry = self.entries.get(key)
                 if entry is None:
-                    example = Example(path, line, row, shown(loss.value), shown(loss.became))
+                    example = Example(path, line, row, *_shown_apart(loss.value, loss.became))
                     entry = self.entries[key] = Entry(0, 0, example)
             entry.count += 1
             if key not in seen:
@@ -94,6 +94,18 @@ _AGAIN = re.compile(r"([^.\[\]]{1,64}\[\])(?:\.\1)+")
 def _once(name: str) -> str:
     """The name of a place in a tree without its depth: "prompt.replies[].replies[].lang" and "prompt.replies[].lang" are one."""
     return _AGAIN.sub(r"\1", name) if name.count("[]") > 1 else name
+
+
+def _shown_apart(value: object, became: object) -> tuple[str | None, str | None]:
+    """Both values as text; a text in quotes where it would look like the number or the object beside it."""
+    one, other = shown(value), shown(became)
+    if one is None or one != other:
+        return one, other
+    return _quoted(value, one), _quoted(became, one)
+
+
+def _quoted(value: object, text: str) -> str:
+    return (json_text(value) or text)[:_SHOWN] if isinstance(value, str) else text
 
 
 def shown(value: object) -> str | None:

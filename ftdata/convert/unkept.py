@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,11 +12,16 @@ from ftdata.formats.identity import safe_repr
 from ftdata.formats.registry import FORMATS
 from ftdata.types import ABSENT, Sample
 
-# Formats whose conversation is a text between markers: what is read of it is no longer one string of the row.
-_TEXTS = frozenset({"glaive", "baize", "transcript", "text"})
-_SPLIT = frozenset({"hh-rlhf", "metharme", "ranked-nectar"})
-# Words of the formats themselves.
-_STRUCTURE = frozenset("role from type format media_type mimeType schemaVersion mask only_last loss rank tree_state".split())
+# Keys whose text is a conversation between markers: what is read of it is no longer one string of the row.
+_TEXTS = {
+    "glaive-text": frozenset({"chat", "system"}), "baize": frozenset({"input"}), "transcript": frozenset({"messages_display"}),
+    "human-bot-text": frozenset({"text"}), "chatml-text": frozenset({"text"}), "hh-rlhf": frozenset({"chosen", "rejected"}),
+    "metharme": frozenset({"prompt", "generation"}), "ranked-nectar": frozenset({"prompt"}),
+}  # fmt: skip
+# Words of the formats themselves, and what they say where they say nothing of the row.
+_STRUCTURE = frozenset("role from type format media_type mimeType mask only_last loss rank".split())
+_USUAL = {"schemaVersion": "bedrock-conversation-2024", "tree_state": "ready_for_export"}
+_WORD = re.compile(r"[A-Za-z][\w/.+-]{0,63}")
 _MOST = 20_000
 _DEEPEST = 200
 # Shorter texts may stand in another by chance.
@@ -26,19 +32,19 @@ def unkept(row: dict[str, Any], sample: Sample) -> list[Loss]:
     """List the values of a row that are nowhere in its sample: they are lost whatever the row becomes.
 
     ``where`` points into the row itself. Found by looking for each value in the sample's canonical row, so a value
-    that stands there twice hides the loss of one. Nothing is said of samples without a conversation, of transcripts
-    and of rows of more than 20,000 values.
+    that stands there twice hides the loss of one. Nothing is said of samples without a conversation, of the texts of
+    transcripts and of rows of more than 20,000 values.
     """
-    family = FORMATS[sample.format].family if sample.format in FORMATS else ""
-    if sample.problem is not None or family in _TEXTS or sample.format in _SPLIT:
+    if sample.problem is not None:
         return []
+    texts = _TEXTS.get(sample.format, frozenset())
     keeper = _Keeper(sample)
     waiting, found = [*_leaves(row)], []
     if len(waiting) > _MOST:
         return []
     while waiting:
         steps, value = waiting.pop(0)
-        if value is None or steps[-1] in _STRUCTURE or keeper.has(value):
+        if value is None or (steps[0] in texts and len(steps) == 1) or _structural(steps[-1], value) or keeper.has(value):
             continue
         inner = _decoded(value)
         if inner is not ABSENT:
@@ -47,6 +53,13 @@ def unkept(row: dict[str, Any], sample: Sample) -> list[Loss]:
         reason = f"reading {FORMATS[sample.format].title} does not keep it"
         found.append(Loss(field_name(steps), pointer(steps), reason, value))
     return found
+
+
+def _structural(key: str | int, value: Any) -> bool:
+    """Whether a value is a word of the format, such as a role or the type of a part, and says nothing beyond it."""
+    if key in _STRUCTURE:
+        return not isinstance(value, str) or _WORD.fullmatch(value) is not None
+    return isinstance(key, str) and key in _USUAL and value == _USUAL[key]
 
 
 class _Keeper:

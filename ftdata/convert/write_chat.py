@@ -57,7 +57,10 @@ def _rft(sample: Sample, details: Details) -> dict[str, Any]:
         row["messages"] = row["messages"][:start]
         if "reference_answer" in row:
             raise CannotHold("the key reference_answer is in use")
-        row["reference_answer"] = plain(sample.messages[start].content)
+        said = plain(sample.messages[start].content)
+        if not isinstance(said, str):
+            raise CannotHold("only an answer of one text can be a reference for the grader")
+        row["reference_answer"] = said
     return row
 
 

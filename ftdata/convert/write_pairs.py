@@ -9,7 +9,7 @@ from ftdata.convert.parts import CannotHold, lower
 from ftdata.convert.turns import written_tools
 from ftdata.convert.write_chat import conversation
 from ftdata.convert.writer import Dialogue, answer, answers_from, dialogue, keyed, no_calls, question, single, writer
-from ftdata.types import ABSENT, Message, Sample
+from ftdata.types import ABSENT, Malformed, Message, Sample
 
 
 @writer("alpaca", "alpaca-history", "alpaca-kto")
@@ -49,7 +49,8 @@ def _media(sample: Sample, details: Details) -> dict[str, Any]:
 
 
 def _said(message: Message, text: Any) -> Message:
-    return Message(message.role, text, message.pointer, tool_calls=message.tool_calls)
+    content = Malformed(text) if isinstance(text, list) else text
+    return Message(message.role, content, message.pointer, tool_calls=message.tool_calls)
 
 
 @writer("alpaca-ranking")

@@ -63,7 +63,12 @@ def as_object(case: Case) -> list[Edit]:
 
 def steady_types(case: Case) -> list[Edit]:
     """Write arguments as JSON text and ids as text, the types that every provider reads."""
-    edits = as_text(case)
+    return as_text(case) + steady_ids(case)
+
+
+def steady_ids(case: Case) -> list[Edit]:
+    """Write ids that are numbers as text."""
+    edits: list[Edit] = []
     for _, call in all_calls(case):
         value = case.value(f"{call.pointer}/id")
         if "/tool_calls/" in call.pointer and isinstance(value, int | float) and not isinstance(value, bool):

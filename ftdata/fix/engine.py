@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 
+from ftdata.fix.argument_fixes import steady_ids
 from ftdata.fix.case import Case
 from ftdata.fix.document import Document
 from ftdata.fix.edits import Drop, EditConflict
@@ -125,6 +126,10 @@ class Fixer:
         ]
         columns = ("n_turns", *(("normal_key",) if "normalised-duplicate" in self.rules else ()))
         self._drift = next((step for step in kept if step.rule == "type-drift"), None)
+        self._steady = FIXERS["type-drift"]
+        if "arguments-string" in self.rules:
+            # The target wants objects: text here and objects there would undo each other, and neither be done.
+            self._steady = replace(self._steady, title="ids written as text", make=steady_ids)
         self._plan = replace(plan, steps=tuple(self._steps), columns=columns)
         self._judge = _Verdicts(self._plan)
         self._spared: Sequence[tuple[str, tuple[str, ...]]] = ()
@@ -200,7 +205,7 @@ class Fixer:
             if work.gone:
                 return [work]
         if self._drift is not None and "type-drift" not in work.barred | work.spared and len(work.verdict.samples) == 1:
-            self._fix_row(work, self._drift, FIXERS["type-drift"])
+            self._fix_row(work, self._drift, self._steady)
         return [work]
 
     def _fix_line(self, work: _Work, fix: Fix) -> list[_Work]:

@@ -61,8 +61,10 @@ class Copies:
             seen[key] = place
 
 
-def fix_file(item: Input, fixer: Fixer, copies: Copies | None = None) -> Iterator[Change]:
+def fix_file(item: Input, fixer: Fixer, copies: Copies | None = None, *, lines: bool = False) -> Iterator[Change]:
     """Yield the changes of a file from its beginning to its end, in order, those that change nothing too.
+
+    ``lines``: rows of an array are written one a line, whether or not a rule asks for it.
 
     Rows of CSV, TSV and Parquet become JSON Lines: their ``old`` is empty. Raises ReadError where the file can no
     longer be read.
@@ -75,7 +77,7 @@ def fix_file(item: Input, fixer: Fixer, copies: Copies | None = None) -> Iterato
     yield from encoding.mark()
     if item.container == "jsonl":
         yield from _lines(item, fixer, copies, encoding)
-    elif any(fault.rule in fixer.rules for fault in item.faults if fault.rule in _LINES_RULES):
+    elif lines or any(fault.rule in fixer.rules for fault in item.faults if fault.rule in _LINES_RULES):
         yield from _elements_as_lines(item, fixer, copies, encoding)
     else:
         yield from _elements(item, fixer, copies, encoding)
@@ -103,7 +105,8 @@ class _Encoding:
         """The byte order mark, if the file has one."""
         if not self.item.skip:
             return
-        old = next(mark for mark, encoding in BOMS if encoding == self.item.encoding)
+        mark = next(mark for mark, encoding in BOMS if encoding == self.item.encoding)
+        old = mark * (self.item.skip // len(mark))
         if self.item.encoding == "utf-8":
             gone, fixed = self.plain_mark, ("byte-order-mark", "byte order mark removed")
         else:
@@ -244,7 +247,7 @@ def _copied(item: Input, start: int, end: int) -> Iterator[Change]:
 
 def _elements_as_lines(item: Input, fixer: Fixer, copies: Copies, encoding: _Encoding) -> Iterator[Change]:
     """An array, or objects that follow each other, as one object a line."""
-    rule = next(fault.rule for fault in item.faults if fault.rule in _LINES_RULES and fault.rule in fixer.rules)
+    rule = next((fault.rule for fault in item.faults if fault.rule in _LINES_RULES), "json-container")
     fixes = [(rule, "written one object a line")]
     if item.encoding != "utf-8" and encoding.to_utf8:
         fixes.append(encoding.fix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,8 @@ from ftdata.read.encodings import guess_encoding
 _LONE = re.compile(
     r"(?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.S
 )
+_NUMBER = frozenset("-0123456789")
+_MOST_DIGITS = 4300
 _CONTROL = re.compile(r"(?P<out>[\x00-\x08\x0b\x0c\x0e-\x1f]|\\(?:u00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F])|[bf]))|\\.", re.S)
 _BREAK = re.compile(r"\\.|(?P<out>[\t\n\r])", re.S)
 # A comma before a closing bracket, outside of strings.
@@ -24,10 +27,18 @@ _LARGEST = 1 << 20
 
 
 def null_for_nan(document: Document) -> None:
-    """Write null where NaN or an infinity stands."""
+    """Write null where NaN or an infinity stands, or a number that is read as one."""
     for slot in document.slots():
-        if isinstance(slot.node, Scalar) and slot.node.text in ("NaN", "Infinity", "-Infinity"):
+        if isinstance(slot.node, Scalar) and _is_no_number(slot.node.text):
             slot.node = Scalar("null")
+
+
+def _is_no_number(text: str) -> bool:
+    if text in ("NaN", "Infinity", "-Infinity"):
+        return True
+    # Whole numbers are exact up to the 4,300 digits that Python reads (sys.int_info, 3.11).
+    read_as_float = len(text) > _MOST_DIGITS or not text.lstrip("-").isdecimal()
+    return text[:1] in _NUMBER and read_as_float and math.isinf(float(text))
 
 
 def last_of_doubles(document: Document) -> None:

@@ -128,7 +128,8 @@ class Fixing:
 
     def write(self, output: str) -> None:
         """Write what the files become to ``output``: a file for one input, a folder (made if need be) for several."""
-        for path, (result, _, changes) in zip(self._names(output), self._fixable(), strict=True):
+        names = self._names(output)
+        for path, (result, _, changes) in zip(names, self._fixable(names), strict=True):
             self._write(result, changes, path, keep=False)
 
     def to_stdout(self, sink: BinaryIO) -> None:
@@ -185,18 +186,20 @@ class Fixing:
                 raise UsageError(f"{output}: cannot be made ({error.strerror})", "Check the folder above it.") from None
         return names
 
-    def _fixable(self) -> Iterator[tuple[Result, Input, Iterator[Change]]]:
+    def _fixable(self, names: Sequence[str] = ()) -> Iterator[tuple[Result, Input, Iterator[Change]]]:
+        """The files that can be fixed, with their changes. ``names`` are those of the files that are written, if they are new."""
+        left = iter(names)
         for result, (_, item, _), judged in zip(self.results, self._items, self._inputs, strict=True):
             if item is not None and result.skipped is None:
-                yield result, item, self._changes(item, judged)
+                yield result, item, self._changes(item, judged, _is_lines(next(left, "")))
 
-    def _changes(self, item: Input, judged: InputReport | None) -> Iterator[Change]:
+    def _changes(self, item: Input, judged: InputReport | None, lines: bool) -> Iterator[Change]:
         held = judged is not None and judged.role == "eval"
         seen = 0
         entries = self._suppressions.within(item.path) if self._suppressions else []
         spared = [(rule, samples) for rule, samples in entries if rule in self._suppressible]
         fixer = (self._held if held else self._train).sparing(spared)
-        changes = fix_file(item, fixer) if held else fix_file(item, fixer, self._copies)
+        changes = fix_file(item, fixer, None if held else self._copies, lines=lines)
         for change in changes:
             yield change
             seen += len(change.old)
@@ -280,6 +283,13 @@ def _name(item: Input) -> str:
     for suffix in COMPRESSIONS:
         name = name.removesuffix(suffix)
     return str(Path(name).with_suffix(".jsonl"))
+
+
+def _is_lines(name: str) -> bool:
+    """Whether a file of this name holds one object a line."""
+    for suffix in COMPRESSIONS:
+        name = name.removesuffix(suffix)
+    return name.lower().endswith((".jsonl", ".ndjson"))
 
 
 def _from_here(path: str) -> str:

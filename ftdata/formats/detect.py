@@ -198,6 +198,8 @@ def _messages(row: dict[str, Any], messages: list[Any]) -> str:
             return "bedrock-converse"
     if isinstance(row.get("system"), str):
         return "anthropic"
+    if "tools" in row and not tools and _has_input_schemas(row["tools"]):
+        return "anthropic-tools"
     if not _MISTRAL_KEYS.isdisjoint(row):
         return "mistral-instruct"
     if thinking:
@@ -217,6 +219,11 @@ def _messages(row: dict[str, Any], messages: list[Any]) -> str:
     if "tools" in row or tools or "tool" in roles:
         return "openai-chat-tools"
     return "openai-chat-think" if think else "openai-chat"
+
+
+def _has_input_schemas(tools: Any) -> bool:
+    """Whether definitions are Anthropic's: the schema stands under a key that OpenAI's do not have."""
+    return isinstance(tools, list) and bool(tools) and all(isinstance(tool, dict) and "input_schema" in tool for tool in tools)
 
 
 def _conversations(row: dict[str, Any], keys: frozenset[str]) -> str:

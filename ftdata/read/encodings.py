@@ -38,7 +38,9 @@ def find_encoding(item: Input, head: bytes) -> tuple[Input, str]:
         if not head.startswith(mark):
             continue
         if encoding == "utf-8":
-            item = replace(item, skip=3, faults=(*item.faults, Fault("byte-order-mark", 1, 1, 0)))
+            # A tool that adds a mark to a file that has one leaves two.
+            count = next(number for number in range(1, len(head)) if not head.startswith(mark, 3 * number))
+            item = replace(item, skip=3 * count, faults=(*item.faults, Fault("byte-order-mark", 1, 1, 0)))
             break
         text = head[len(mark) :].decode(encoding, "replace")
         return replace(item, encoding=encoding, skip=len(mark), faults=(*item.faults, _fault(encoding))), text

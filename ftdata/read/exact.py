@@ -13,6 +13,7 @@ from ftdata.read.reasons import explain, place
 from ftdata.types import Chunk, Fault
 
 SPACE = " \t\r\n"
+_SHOWN = 40
 _ESCAPED_CONTROL = re.compile(r"(?<!\\)(?:\\\\)*+(\\u00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F])|\\[bf])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _RAW_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -101,9 +102,15 @@ def exact_decoder(row: _Row | None = None) -> json.JSONDecoder:
         try:
             return int(number)
         except ValueError:
-            return float(number)
+            return real(number)
 
-    return json.JSONDecoder(object_pairs_hook=pairs, parse_constant=constant, parse_int=whole, strict=False)
+    def real(number: str) -> float:
+        found = float(number)
+        if row is not None and math.isinf(found):
+            row.literals.append(number)
+        return found
+
+    return json.JSONDecoder(object_pairs_hook=pairs, parse_constant=constant, parse_int=whole, parse_float=real, strict=False)
 
 
 def _parse(row: _Row) -> list[Any]:
@@ -151,8 +158,9 @@ def _minor_faults(row: _Row) -> None:
         row.add("duplicate-key", _last_key(text, key), key=shown)
     if row.literals:
         for literal in dict.fromkeys(row.literals):
-            at = next((m.start(1) for m in _LITERAL.finditer(text) if m.group(1) == literal), 0)
-            row.add("nan-literal", at, literal=literal)
+            named = literal in ("NaN", "Infinity", "-Infinity")
+            at = next((m.start(1) for m in _LITERAL.finditer(text) if m.group(1) == literal), 0) if named else text.find(literal)
+            row.add("nan-literal", at, literal=literal if len(literal) <= _SHOWN else f"{literal[:_SHOWN]}…")
     raw_break = _raw_break(text)
     if raw_break is not None:
         row.add("invalid-json", raw_break, reason="a raw line break or tab inside a text; write \\n or \\t")

@@ -308,3 +308,18 @@ def test_rules_without_a_fix_and_steps_that_cannot_run_are_passed_over():
     assert fixed(fixer, chat(("gpt", "As an AI language model, I cannot"))).applied == [
         ("alias-role", "role written as chat templates know it")
     ]
+
+
+def test_types_that_drift_become_objects_where_the_target_wants_objects():
+    calls = [{"id": 7, "type": "function", "function": {"name": "f", "arguments": said}} for said in ('{"a": 1}', {"a": 2})]
+    row = chat(("user", "x"), *({"role": "assistant", "content": "", "tool_calls": [call]} for call in calls))
+    made = fixed(of("type-drift", "arguments-string", unsafe=False), row)
+    found = [turn["tool_calls"][0] for turn in json.loads(made.row)["messages"][1:]]
+    assert [call["function"]["arguments"] for call in found] == [{"a": 1}, {"a": 2}]
+    assert [call["id"] for call in found] == ["7", "7"] and made.left == []
+
+
+def test_null_stands_for_a_number_that_no_float_holds():
+    row = b'{"messages": [{"role": "user", "content": "x"}], "a": 1e999, "b": -2E+400, "c": %b, "d": 1e300}' % (b"9" * 500)
+    made = of("nan-literal").fix_rows([row])[0]
+    assert made.row == row.replace(b"1e999", b"null").replace(b"-2E+400", b"null") and made.left == []

@@ -143,6 +143,12 @@ def test_stray_bytes_survive_in_a_row_that_changes(tmp_path):
     assert new_of(changes_of(path, "alias-role")) == good + b"\n" + row.replace(b"human", b"user") + b"\n"
 
 
+def test_two_byte_order_marks_go_as_one_does(tmp_path):
+    path = written(tmp_path, b"\xef\xbb\xbf" * 2 + GOOD.encode() + b"\n")
+    changes = changes_of(path)
+    assert new_of(changes) == GOOD.encode() + b"\n" and old_of(changes) == path.read_bytes()
+
+
 def test_a_byte_order_mark_goes_and_the_rows_stay(tmp_path):
     path = written(tmp_path, b"\xef\xbb\xbf" + GOOD.encode())
     assert new_of(changes_of(path, "byte-order-mark", unsafe=False)) == GOOD.encode()

@@ -271,3 +271,13 @@ def test_what_the_configuration_suppresses_is_left_alone_and_counted(tmp_path):
         "2  left: suppressed by the configuration" in done.stderr + done.stdout
         and not (tmp_path / "out.jsonl.dropped.jsonl").exists()
     )
+
+
+@pytest.mark.parametrize(("name", "lines"), [("b.jsonl", 2), ("b.jsonl.gz", 2), ("b.json", None)])
+def test_an_array_is_written_as_lines_where_the_name_of_the_output_says_so(tmp_path, name, lines):
+    rows = [chat("Which way?", "North."), chat("And back?", "South.")]
+    (tmp_path / "a.json").write_text(json.dumps(rows, indent=1), "utf-8")
+    assert run(tmp_path, "a.json", "-o", name).returncode == 0
+    data = (tmp_path / name).read_bytes()
+    text = (gzip.decompress(data) if name.endswith(".gz") else data).decode()
+    assert [json.loads(line) for line in text.splitlines()] == rows if lines else json.loads(text) == rows
