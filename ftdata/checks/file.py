@@ -154,7 +154,7 @@ def not_json_lines() -> None:
 
 @_file_rule(
     "FT008", "nan-literal", category="suspicious", catalogue=["F007"],
-    message="{literal} is not JSON",
+    message="{literal} is no number that all readers of JSON know",
     help="write null or a number", fix_safety="unsafe",
 )  # fmt: skip
 def nan_literal() -> None:

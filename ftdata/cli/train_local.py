@@ -197,7 +197,7 @@ def _plan(options: dict[str, Any], resolved: Resolved, folder: ModelFolder, chos
     plan = make_plan(train.tokens, recipe, samples=train.samples, eval_samples=held.samples, devices=options["gpus"] or 1)
     plan.refused = Counter(reason for _, reason in [*train.refused, *held.refused])
     plan.routes, plan.notes = train.routes, train.notes
-    plan.advice = advice(train.samples, options["goal"], recipe, plan.trained_tokens)
+    plan.advice = advice(train.samples, options["goal"], recipe, plan.trained_tokens, plan.steps)
     shape = _shape(folder)
     if shape is not None:
         check_adapter(shape, recipe)
@@ -363,6 +363,13 @@ def _train(run: RunFolder, options: dict[str, Any]) -> int:
         )
     if result.get("verdict"):
         show([result["verdict"]])
+    if losses and losses["best_step"] == 0:
+        show(
+            [
+                "no step made it better: what is saved answers as the base does. Try another --learning-rate, or more data; "
+                f"{run / 'log.jsonl'} holds the loss of every step."
+            ]
+        )
     show(
         [
             f"{'model' if output.name == 'model' else 'adapter'}: {output}",

@@ -33,8 +33,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 < self.share < 1:
             raise UsageError(
-                f"--eval {self.share:g}: is no share of the data",
-                "It is more than 0 and less than 1, as 0.2; --eval-size takes a number of samples.",
+                f"{self.share:g} is no share of the data to evaluate on",
+                "It is more than 0 and less than 1, as 0.2.",
             )
         if self.size is not None and self.size < 1:
             raise UsageError(f"--eval-size {self.size}: at least one sample")

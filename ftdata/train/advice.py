@@ -9,17 +9,16 @@ from ftdata.train.local.recipe import Recipe
 from ftdata.train.shape import Shape
 
 
-def advice(samples: int, goal: str | None, recipe: Recipe, trained_tokens: int) -> list[str]:
-    """What the size of the data suggests, each with its reason. It changes nothing by itself.
+def advice(samples: int, goal: str | None, recipe: Recipe, trained_tokens: int, updates: int) -> list[str]:
+    """What the size of the data suggests, each with its reason. It changes nothing by itself. ``updates`` of the weights is of all epochs.
 
     Under 100 samples more than three epochs are learned by heart; above 5,000 one or two are enough; below 50 updates a run ends
     before the learning rate has warmed up (rules of thumb of the providers' guides, read 2026-11-23).
     """
-    return [*_by_size(samples, recipe, trained_tokens), *_by_goal(goal, recipe)]
+    return [*_by_size(samples, recipe, trained_tokens, updates), *_by_goal(goal, recipe)]
 
 
-def _by_size(samples: int, recipe: Recipe, trained_tokens: int) -> Iterator[str]:
-    updates = max(1, round(samples / (recipe.batch_size * recipe.accumulation) * recipe.epochs))
+def _by_size(samples: int, recipe: Recipe, trained_tokens: int, updates: int) -> Iterator[str]:
     if samples < 100 and recipe.epochs > 3:
         yield f"{samples} samples in {recipe.epochs:g} epochs are learned by heart: --epochs 3, and watch the evaluation loss"
     if samples > 5_000 and recipe.epochs > 2:

@@ -436,8 +436,16 @@ def chat(asked):
     }  # fmt: skip
 
 
+class Server(ThreadingHTTPServer):
+    """A server that takes it calmly when a client has heard enough."""
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def serve(port=0):
-    server = ThreadingHTTPServer(("127.0.0.1", port), type("Bound", (Handler,), {"state": State()}))
+    server = Server(("127.0.0.1", port), type("Bound", (Handler,), {"state": State()}))
     server.daemon_threads = True
     return server
 

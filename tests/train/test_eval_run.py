@@ -44,7 +44,7 @@ def trained(tmp_path_factory):
     make_family(folder / "base", "qwen2")
     (folder / "data.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows()))
     arguments = [folder / "data.jsonl", "--model", folder / "base", "-o", folder / "run", "--method", "lora", "--targets", "all-linear",
-                 "--max-steps", 20, "--learning-rate", "1e-2", "--eval-every", 10, "--isolated", "--eval-share", 0.3]  # fmt: skip
+                 "--max-steps", 40, "--learning-rate", "1e-2", "--eval-every", 10, "--isolated", "--eval-share", 0.3]  # fmt: skip
     result = CliRunner().invoke(train_command, list(map(str, arguments)), standalone_mode=False)
     assert result.exception is None and result.return_value == 0, (result.exception, result.output[-2000:])
     return folder

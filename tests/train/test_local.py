@@ -116,6 +116,13 @@ def test_what_is_trained_is_learned_by_heart_and_comes_out_again(method, base, t
     assert (run / "loss.png").exists() or not shutil.which("matplotlib")
 
 
+def test_a_run_of_one_update_learns_from_it(base, tokenizer, tmp_path):
+    tokens = gather(sentences(tokenizer, "take this {} {} please"))
+    run = make_run(tmp_path / "run", base, quick("lora", epochs=1, batch_size=500), tokens, tokens)
+    loss = train(run.path)["result"]["eval_loss"]
+    assert loss["best_step"] == 1 and loss["best"] < loss["before"]
+
+
 def test_an_evaluation_does_not_stop_the_gradients_of_four_bit_layers(base, tokenizer, tmp_path):
     pytest.importorskip("bitsandbytes")
     tokens = gather(sentences(tokenizer, "take this {} {} please"))

@@ -182,11 +182,11 @@ def test_a_configuration_that_makes_no_sense_is_explained(table, words):
     ],
 )
 def test_advice_follows_the_size_of_the_data_and_the_goal(recipe, goal, samples, words):
-    assert any(words in line for line in advice(samples, goal, recipe, samples * 100))
+    assert any(words in line for line in advice(samples, goal, recipe, samples * 100, samples // recipe.batch_size))
 
 
 def test_ordinary_settings_need_no_advice():
-    assert advice(800, "style", Recipe(), 80_000) == []
+    assert advice(800, "style", Recipe(), 80_000, 600) == []
 
 
 def test_an_adapter_that_the_model_has_no_layers_for_is_refused_before_weights_are_loaded():

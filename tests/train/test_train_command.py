@@ -73,6 +73,12 @@ def test_the_whole_way_ends_with_an_adapter_and_its_card(here):
     assert again.returncode == 0 and (here / "run/adapter/adapter_model.safetensors").stat().st_mtime_ns == before
 
 
+def test_a_run_that_made_nothing_better_says_so(here):
+    done = train(here, "--method", "full", "--learning-rate", "1", "--max-steps", "3")
+    assert done.returncode == 0, done.stderr
+    assert "at step 0, which is kept" in done.stdout and "no step made it better" in done.stdout
+
+
 def test_a_plan_needs_no_training_library_and_trains_nothing(here):
     code = (
         "import sys\n"

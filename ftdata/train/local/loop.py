@@ -124,6 +124,8 @@ def _arguments(
     devices = int(os.environ.get("WORLD_SIZE", "1"))
     per_epoch = max(1, math.ceil(math.ceil(rows / (recipe.batch_size * devices)) / recipe.accumulation))
     total = recipe.max_steps if recipe.max_steps > 0 else max(1, math.ceil(per_epoch * recipe.epochs))
+    # A share is rounded down: transformers would round it up, and the first update of a run has a learning rate of 0 then.
+    warmup = int(recipe.warmup if recipe.warmup >= 1 else total * recipe.warmup)
     every = int(recipe.eval_every) if recipe.eval_every >= 1 else max(1, round(total * recipe.eval_every))
     evaluated: dict[str, Any] = {"save_strategy": "steps", "save_steps": every, "save_total_limit": 2}
     if held is not None:
@@ -139,7 +141,7 @@ def _arguments(
         "gradient_accumulation_steps": recipe.accumulation,
         "learning_rate": recipe.learning_rate,
         "lr_scheduler_type": recipe.scheduler,
-        "warmup_steps": recipe.warmup,
+        "warmup_steps": warmup,
         "weight_decay": recipe.weight_decay,
         "max_grad_norm": recipe.max_grad_norm,
         "optim": recipe.optimizer,
